@@ -1,0 +1,1 @@
+//! Workflow files into plans, with every mistake said before the run.

@@ -1,0 +1,118 @@
+//! Attempts of steps: the intent before an effect leaves, and what comes back.
+
+use super::{Rejection, Work, stale};
+use crate::{
+    Deadline, EffectClass, EffectState, ErrorClass, Event, IdempotencyKey, OutcomeName, ResolvedBy, StepError, StepId,
+    StepResult, StepState, Wait,
+};
+use serde_json::Value;
+
+/// The dispatcher may let the effect out only when this is accepted and durable. Once a run is given up, nothing leaves.
+pub(super) fn intending(work: &mut Work<'_>, step: &StepId, attempt: u32) -> Result<(), Rejection> {
+    let current = work.step(step)?;
+    match current {
+        Some(StepState::Running { attempt: now, intended: false, .. })
+            if *now == attempt && work.state.cancel.is_none() =>
+        {
+            let key = IdempotencyKey::of(&work.state.run, step);
+            work.emit(Event::EffectIntended { step: step.clone(), attempt, key });
+            Ok(())
+        }
+        other => Err(stale(step, other)),
+    }
+}
+
+pub(super) fn finished(
+    work: &mut Work<'_>,
+    step: &StepId,
+    attempt: u32,
+    result: Result<StepResult, StepError>,
+    random: u32,
+) -> Result<(), Rejection> {
+    match work.step(step)? {
+        Some(StepState::Running { attempt: now, .. }) if *now == attempt => {}
+        other => return Err(stale(step, other)),
+    }
+    match result {
+        Ok(StepResult::Done(done)) => complete(work, step, done.outcome, done.outputs, ResolvedBy::Execution),
+        Ok(StepResult::Reconciled(done)) => complete(work, step, done.outcome, done.outputs, ResolvedBy::Reconcile),
+        Ok(StepResult::Parked(wait)) => park(work, step, wait),
+        Err(error) => failed(work, step, attempt, error, random),
+    }
+    Ok(())
+}
+
+/// Ends a step, unless the outcome is none of its own: that is a fault of the plugin, and fails the step.
+pub(super) fn complete(work: &mut Work<'_>, step: &StepId, outcome: OutcomeName, outputs: Value, by: ResolvedBy) {
+    let known = work.context.plan.step(step).is_some_and(|s| s.outcomes.iter().any(|o| o.name == outcome));
+    if known {
+        work.emit(Event::StepCompleted { step: step.clone(), outcome, outputs, error: None, resolved_by: by });
+    } else {
+        let error = StepError::new(
+            ErrorClass::Internal,
+            "unknown_outcome",
+            format!("the step ended with the outcome `{outcome}`, which is none of its own"),
+        );
+        fail(work, step, error, by);
+    }
+}
+
+/// Ends a step as failed.
+pub(super) fn fail(work: &mut Work<'_>, step: &StepId, error: StepError, by: ResolvedBy) {
+    work.emit(Event::StepCompleted {
+        step: step.clone(),
+        outcome: OutcomeName::new("failed"),
+        outputs: Value::Null,
+        error: Some(error),
+        resolved_by: by,
+    });
+}
+
+/// Parks a step. The file's `timeout` bounds every wait; a wait may bring a sooner end of its own.
+fn park(work: &mut Work<'_>, step: &StepId, mut wait: Wait) {
+    let timeout = work.context.plan.step(step).and_then(|s| {
+        let timed_out = s.outcomes.iter().find(|o| o.name.as_str() == "timed_out")?;
+        Some(Deadline { at: work.now().plus_ms(s.timeout_ms?), outcome: timed_out.name.clone() })
+    });
+    wait.deadline = match (wait.deadline, timeout) {
+        (Some(own), Some(timeout)) if timeout.at < own.at => Some(timeout),
+        (Some(own), _) => Some(own),
+        (None, timeout) => timeout,
+    };
+    work.emit(Event::StepParked { step: step.clone(), wait });
+}
+
+fn failed(work: &mut Work<'_>, step: &StepId, attempt: u32, error: StepError, random: u32) {
+    let Some(spec) = work.context.plan.step(step) else { return };
+    let Some(StepState::Running { maybe_done, deadline, .. }) = work.state.steps.get(step) else { return };
+    let doubt = doubtful(spec.effect, *maybe_done, &error);
+    let unrepeatable = doubt && spec.effect == EffectClass::Unsafe;
+    let pause = spec.retry.pause_ms(attempt, &error, random);
+    let retry_at = work.now().plus_ms(pause);
+    let in_time = deadline.is_none_or(|deadline| retry_at < deadline);
+    let again = error.class.retryable()
+        && attempt < spec.retry.attempts
+        && in_time
+        && !unrepeatable
+        && work.state.cancel.is_none();
+    if again {
+        work.emit(Event::AttemptFailed { step: step.clone(), attempt, error, retry_at });
+    } else if doubt {
+        work.emit(Event::StepInDoubt { step: step.clone(), attempt, error });
+    } else {
+        fail(work, step, error, ResolvedBy::Execution);
+    }
+}
+
+/// Whether the effect of a step that is given up now may have happened without our knowing.
+///
+/// A definite refusal of an attempt settles only that attempt: an earlier one whose answer was lost stays in doubt, except
+/// that a look-up came before the refused attempt and found nothing. A look-up that cannot tell is a doubt by itself.
+fn doubtful(effect: EffectClass, maybe_done: bool, error: &StepError) -> bool {
+    let may_have_happened = error.effect == EffectState::Unknown || error.class == ErrorClass::Ambiguous;
+    match effect {
+        EffectClass::Read | EffectClass::Idempotent => false,
+        EffectClass::Reconcilable => may_have_happened,
+        EffectClass::Unsafe => may_have_happened || maybe_done,
+    }
+}

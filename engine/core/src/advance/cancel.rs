@@ -1,0 +1,27 @@
+//! The early end of a run. What has left is waited for; nothing new starts, and what waits is given up.
+
+use super::Work;
+use crate::{EffectClass, Event, Person, StepId, StepState};
+
+pub(super) fn cancel(work: &mut Work<'_>, by: Person, reason: Option<String>, timed_out: bool) {
+    if work.state.cancel.is_none() {
+        work.emit(Event::CancelRequested { by, reason, timed_out });
+    }
+    let given_up: Vec<StepId> =
+        work.state.active().filter(|(id, state)| can_be_dropped(work, id, state)).map(|(id, _)| id.clone()).collect();
+    for step in given_up {
+        work.emit(Event::StepCancelled { step });
+    }
+}
+
+/// Whether nothing of the step is on its way to the outside world.
+fn can_be_dropped(work: &Work<'_>, step: &StepId, state: &StepState) -> bool {
+    match state {
+        StepState::Running { intended, .. } => {
+            let reads = work.context.plan.step(step).is_some_and(|s| s.effect == EffectClass::Read);
+            reads || !intended
+        }
+        StepState::BackingOff { .. } | StepState::Waiting { .. } | StepState::InDoubt { .. } => true,
+        StepState::Completed { .. } | StepState::Skipped { .. } | StepState::Cancelled { .. } => false,
+    }
+}

@@ -1,0 +1,25 @@
+//! Events from outside that match a waiting step's subscription.
+
+use super::{Rejection, Work, attempt, stale};
+use crate::{Event, OnEvent, ReceivedEvent, ResolvedBy, StepId, StepState, WaitKind};
+use serde_json::json;
+
+pub(super) fn matched(work: &mut Work<'_>, step: &StepId, event: ReceivedEvent) -> Result<(), Rejection> {
+    let on_event = match work.step(step)? {
+        Some(StepState::Waiting { wait, .. }) => match &wait.kind {
+            WaitKind::Event { on_event, .. } => on_event.clone(),
+            WaitKind::Timer | WaitKind::Approval(_) => return Err(Rejection::NotWanted(step.clone())),
+        },
+        other => return Err(stale(step, other)),
+    };
+    if work.state.consumed.contains(&event.id) {
+        return Err(Rejection::NotWanted(step.clone()));
+    }
+    let (id, data) = (event.id.clone(), json!({ "event": { "id": event.id, "type": event.kind, "data": event.data } }));
+    work.emit(Event::EventReceived { step: step.clone(), event });
+    match on_event {
+        OnEvent::Check => {}
+        OnEvent::Finish(outcome) => attempt::complete(work, step, outcome, data, ResolvedBy::Event(id)),
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! What follows from every turn: steps whose needs are decided start or are skipped, and a run with nothing left ends.
+
+use super::{Work, attempt};
+use crate::{
+    ErrorClass, EvalError, Event, NeedRef, On, OnError, OutcomeKind, OutcomeName, PlanStep, Problem, ResolvedBy,
+    RunStatus, SkipReason, StepError, StepState, scope,
+};
+use serde_json::{Map, Value};
+
+pub(super) fn settle(work: &mut Work<'_>) {
+    if work.state.status.is_over() {
+        return;
+    }
+    // Steps come in an order in which each is after all it needs, so one pass settles every consequence.
+    let plan = work.context.plan;
+    for step in plan.ordered() {
+        if !work.state.is_pending(&step.id) {
+            continue;
+        }
+        if work.state.cancel.is_some() {
+            work.emit(Event::StepSkipped { step: step.id.clone(), reason: SkipReason::RunCancelled });
+            continue;
+        }
+        match readiness(work, step) {
+            Readiness::NotYet => {}
+            Readiness::Never(need) => {
+                let reason = SkipReason::NeedsUnmet(need);
+                work.emit(Event::StepSkipped { step: step.id.clone(), reason });
+            }
+            Readiness::Ready => begin(work, step),
+        }
+    }
+    if work.state.active().next().is_none() && plan.ordered().all(|s| !work.state.is_pending(&s.id)) {
+        end(work);
+    }
+}
+
+enum Readiness {
+    NotYet,
+    Ready,
+    Never(String),
+}
+
+fn readiness(work: &Work<'_>, step: &PlanStep) -> Readiness {
+    let mut all_met = true;
+    for need in &step.needs {
+        let refs = need.refs();
+        if refs.iter().any(|r| standing(work, r) == Some(true)) {
+            continue;
+        }
+        if refs.iter().all(|r| standing(work, r) == Some(false)) {
+            return Readiness::Never(need.to_string());
+        }
+        all_met = false;
+    }
+    if all_met { Readiness::Ready } else { Readiness::NotYet }
+}
+
+/// Whether the need is met; none while that is open.
+fn standing(work: &Work<'_>, need: &NeedRef) -> Option<bool> {
+    match (work.state.steps.get(&need.step)?, &need.on) {
+        (StepState::Completed { outcome, .. }, On::Outcome(wanted)) => Some(outcome == wanted),
+        (StepState::Completed { .. }, On::Done) => Some(true),
+        (StepState::Skipped { .. } | StepState::Cancelled { .. }, _) => Some(false),
+        (
+            StepState::Running { .. }
+            | StepState::BackingOff { .. }
+            | StepState::Waiting { .. }
+            | StepState::InDoubt { .. },
+            _,
+        ) => None,
+    }
+}
+
+fn begin(work: &mut Work<'_>, step: &PlanStep) {
+    let scope = scope(work.context.plan, &work.state);
+    let evaluator = work.context.evaluator;
+    if let Some(condition) = &step.condition {
+        match evaluator.evaluate(condition, &scope) {
+            Ok(Value::Bool(true)) => {}
+            Ok(Value::Bool(false)) => {
+                work.emit(Event::StepSkipped { step: step.id.clone(), reason: SkipReason::ConditionFalse });
+                return;
+            }
+            Ok(other) => {
+                let message = format!("`if` must be true or false, and is {other}");
+                attempt::fail(work, &step.id, expression_error(message), ResolvedBy::Execution);
+                return;
+            }
+            Err(error) => {
+                attempt::fail(work, &step.id, evaluation_error(&error), ResolvedBy::Execution);
+                return;
+            }
+        }
+    }
+    match step.with.value(evaluator, &scope) {
+        Ok(input) => {
+            let deadline = step.timeout_ms.map(|ms| work.now().plus_ms(ms));
+            work.emit(Event::StepScheduled { step: step.id.clone(), input, deadline });
+        }
+        Err(error) => attempt::fail(work, &step.id, evaluation_error(&error), ResolvedBy::Execution),
+    }
+}
+
+fn evaluation_error(error: &EvalError) -> StepError {
+    expression_error(error.to_string())
+}
+
+fn expression_error(message: String) -> StepError {
+    StepError::new(ErrorClass::Invalid, "expression", message)
+}
+
+fn end(work: &mut Work<'_>) {
+    let (status, problem) = verdict(work);
+    let scope = scope(work.context.plan, &work.state);
+    let mut outputs = Map::new();
+    for (name, expr) in &work.context.plan.definition().outputs {
+        // An output that refers to a step the run did not take has no value; that is what null says.
+        outputs.insert(name.clone(), expr.value(work.context.evaluator, &scope).unwrap_or(Value::Null));
+    }
+    work.emit(Event::RunEnded { status, outputs: Value::Object(outputs), problem });
+}
+
+fn verdict(work: &Work<'_>) -> (RunStatus, Option<Problem>) {
+    if let Some(cancel) = &work.state.cancel {
+        let status = if cancel.timed_out { RunStatus::Failed } else { RunStatus::Cancelled };
+        let message = cancel.reason.clone().unwrap_or_else(|| format!("cancelled by {}", cancel.by));
+        return (status, Some(Problem { step: None, outcome: None, message }));
+    }
+    let mut stopped = None;
+    for step in work.context.plan.ordered() {
+        let Some(StepState::Completed { outcome, error, .. }) = work.state.steps.get(&step.id) else { continue };
+        match kind_of(step, outcome) {
+            OutcomeKind::Failure => {
+                let handled = step.on_error == OnError::Continue || work.context.plan.handles(&step.id, outcome);
+                if !handled {
+                    let message = error.as_ref().map_or_else(|| "it failed".to_string(), ToString::to_string);
+                    return (RunStatus::Failed, Some(problem(step, outcome, message)));
+                }
+            }
+            OutcomeKind::Bad if stopped.is_none() => {
+                stopped = Some(problem(step, outcome, format!("step `{}` ended as {outcome}", step.id)));
+            }
+            OutcomeKind::Bad | OutcomeKind::Good | OutcomeKind::Neutral => {}
+        }
+    }
+    match stopped {
+        Some(problem) => (RunStatus::Stopped, Some(problem)),
+        None => (RunStatus::Succeeded, None),
+    }
+}
+
+fn problem(step: &PlanStep, outcome: &OutcomeName, message: String) -> Problem {
+    Problem { step: Some(step.id.clone()), outcome: Some(outcome.clone()), message }
+}
+
+fn kind_of(step: &PlanStep, outcome: &OutcomeName) -> OutcomeKind {
+    step.outcomes.iter().find(|o| o.name == *outcome).map_or(OutcomeKind::Failure, |o| o.kind)
+}
+
+/// The wording of a need is part of a skipped step's journal, so it is fixed here by a test.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Need, StepId};
+
+    #[test]
+    fn a_need_reads_like_the_file() {
+        let one =
+            |step: &str, outcome: &str| NeedRef { step: StepId::new(step), on: On::Outcome(OutcomeName::new(outcome)) };
+        assert_eq!(Need::One(one("approve", "approved")).to_string(), "approve.approved");
+        let any = Need::Any(vec![one("a", "rejected"), NeedRef { step: StepId::new("b"), on: On::Done }]);
+        assert_eq!(any.to_string(), "any of a.rejected, b done");
+    }
+}

@@ -1,0 +1,48 @@
+//! The start of a run: its title and key are computed once and journaled.
+
+use super::{Context, Rejection, Work};
+use crate::apply::begin;
+use crate::{Event, StartRequest};
+use serde_json::{Value, json};
+
+pub(super) fn start(context: Context<'_>, request: StartRequest) -> Result<Work<'_>, Rejection> {
+    let definition = context.plan.definition();
+    let scope = json!({
+        "inputs": request.inputs,
+        "steps": {},
+        "run": {
+            "id": request.run.as_str(),
+            "started_at": context.now.to_string(),
+            "requester": request.requester.as_str(),
+        },
+    });
+    let title = match &definition.title {
+        Some(title) => text(&title.value(context.evaluator, &scope)?),
+        None => definition.name.clone(),
+    };
+    let key = match (request.key, &definition.key) {
+        (Some(key), _) => Some(key),
+        (None, Some(template)) => Some(text(&context.evaluator.evaluate(template, &scope)?)),
+        (None, None) => None,
+    };
+    let event = Event::RunStarted {
+        run: request.run,
+        plan: context.plan.digest().clone(),
+        workflow: definition.name.clone(),
+        title,
+        key,
+        inputs: request.inputs,
+        requester: request.requester,
+        deadline: definition.timeout_ms.map(|ms| context.now.plus_ms(ms)),
+    };
+    let mut state = begin(context.now, &event).ok_or(Rejection::NotStarted)?;
+    state.seq = 1;
+    Ok(Work { context, state, events: vec![event] })
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,52 @@
+//! Timers that are due. A timer that no longer fits the state has been overtaken, and changes nothing.
+
+use super::{Work, attempt, cancel};
+use crate::{Event, Person, ResolvedBy, StepId, StepState, TimerId, TimerKind};
+use serde_json::{Value, json};
+
+pub(super) fn fired(work: &mut Work<'_>, timer: &TimerId) {
+    match (&timer.step, timer.kind) {
+        (None, TimerKind::Deadline) => run_deadline(work),
+        (None, TimerKind::Retry | TimerKind::Poll) => {}
+        (Some(step), TimerKind::Retry) => retry(work, step),
+        (Some(step), TimerKind::Poll) => poll(work, step),
+        (Some(step), TimerKind::Deadline) => deadline(work, step),
+    }
+}
+
+fn run_deadline(work: &mut Work<'_>) {
+    if work.state.deadline.is_some_and(|at| at <= work.now()) && work.state.cancel.is_none() {
+        cancel::cancel(work, Person::new("engross"), Some("the run's timeout is over".to_string()), true);
+    }
+}
+
+fn retry(work: &mut Work<'_>, step: &StepId) {
+    if let Some(StepState::BackingOff { attempt, retry_at, .. }) = work.state.steps.get(step)
+        && *retry_at <= work.now()
+    {
+        let attempt = attempt.saturating_add(1);
+        work.emit(Event::StepRetried { step: step.clone(), attempt });
+    }
+}
+
+fn poll(work: &mut Work<'_>, step: &StepId) {
+    if let Some(StepState::Waiting { next_poll: Some(at), .. }) = work.state.steps.get(step)
+        && *at <= work.now()
+    {
+        work.emit(Event::PollDue { step: step.clone() });
+    }
+}
+
+pub(super) fn deadline(work: &mut Work<'_>, step: &StepId) {
+    if let Some(StepState::Waiting { wait, .. }) = work.state.steps.get(step)
+        && let Some(deadline) = &wait.deadline
+        && deadline.at <= work.now()
+    {
+        let outcome = deadline.outcome.clone();
+        let outputs = match outcome.as_str() {
+            "expired" => json!({ "decision": "expired" }),
+            _ => Value::Null,
+        };
+        attempt::complete(work, step, outcome, outputs, ResolvedBy::Timer);
+    }
+}

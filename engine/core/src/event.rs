@@ -1,0 +1,246 @@
+//! Facts. What a run's journal holds, in the past tense, in the form that is kept on disk.
+//!
+//! These types are the on-disk form: a field is only ever added with a default, a meaning only ever changed under a new
+//! name, and [`JOURNAL_VERSION`] goes up with either. Folding them is in `apply`, deciding them in `advance`.
+
+use crate::{
+    Decision, EventId, IdempotencyKey, OutcomeName, Person, PlanDigest, ReceivedEvent, RunId, RunStatus, StepError,
+    StepId, Timestamp, Wait,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version that is written with every record. Readers accept it and every earlier one.
+pub const JOURNAL_VERSION: u16 = 1;
+
+/// One line of a run's journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The version of the format.
+    pub v: u16,
+    /// From 1, without gaps.
+    pub seq: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// The fact.
+    pub event: Event,
+}
+
+/// A fact about a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The run exists. Always the first record, never another.
+    RunStarted {
+        /// Its id.
+        run: RunId,
+        /// The plan it keeps for life.
+        plan: PlanDigest,
+        /// The workflow's name.
+        workflow: String,
+        /// The title as computed at the start.
+        title: String,
+        /// The key under which a second start attaches to this run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
+        /// The inputs, defaults filled in.
+        inputs: Value,
+        /// Who asked for it.
+        requester: Person,
+        /// When the run gives up as a whole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+    },
+    /// A pending step's needs are met; its inputs are computed and fixed for all attempts. Accepted by pending steps.
+    StepScheduled {
+        /// The step.
+        step: StepId,
+        /// What it gets.
+        input: Value,
+        /// When it gives up in all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+    },
+    /// The next thing that happens to the outside world is this step's effect. Accepted by running steps.
+    EffectIntended {
+        /// The step.
+        step: StepId,
+        /// The attempt that is about to leave.
+        attempt: u32,
+        /// Its key, the same for every attempt.
+        key: IdempotencyKey,
+    },
+    /// An attempt failed and another will follow. Accepted by running steps; they back off.
+    AttemptFailed {
+        /// The step.
+        step: StepId,
+        /// The attempt that failed.
+        attempt: u32,
+        /// Why.
+        error: StepError,
+        /// When the next one is due.
+        retry_at: Timestamp,
+    },
+    /// The pause is over. Accepted by steps that back off; they run.
+    StepRetried {
+        /// The step.
+        step: StepId,
+        /// The attempt that begins.
+        attempt: u32,
+    },
+    /// The process died between intent and outcome; the next attempt looks the effect up first. Accepted by running steps.
+    StepRecovered {
+        /// The step.
+        step: StepId,
+    },
+    /// The step waits for the world. Accepted by running steps.
+    StepParked {
+        /// The step.
+        step: StepId,
+        /// For what.
+        wait: Wait,
+    },
+    /// An event from outside reached a waiting step.
+    EventReceived {
+        /// The step.
+        step: StepId,
+        /// The event.
+        event: ReceivedEvent,
+    },
+    /// The time to look has come for a waiting step.
+    PollDue {
+        /// The step.
+        step: StepId,
+    },
+    /// A waiting step looked, and goes on waiting.
+    StepChecked {
+        /// The step.
+        step: StepId,
+        /// Which look it was.
+        check: u32,
+        /// When it looks again by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next_poll: Option<Timestamp>,
+        /// Why the look failed, if it did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<StepError>,
+    },
+    /// A person decided about a waiting approval.
+    DecisionRecorded {
+        /// The step.
+        step: StepId,
+        /// The decision.
+        decision: Decision,
+    },
+    /// The step ended with an outcome. Accepted by running and waiting steps, and by pending ones that cannot start.
+    StepCompleted {
+        /// The step.
+        step: StepId,
+        /// How.
+        outcome: OutcomeName,
+        /// With what.
+        #[serde(default)]
+        outputs: Value,
+        /// Why, when it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<StepError>,
+        /// What brought it about.
+        resolved_by: ResolvedBy,
+    },
+    /// An effect may or may not have happened and nothing can tell; a person must. Accepted by running steps.
+    StepInDoubt {
+        /// The step.
+        step: StepId,
+        /// The attempt whose answer is missing.
+        attempt: u32,
+        /// What is known.
+        error: StepError,
+    },
+    /// The step will never run. Accepted by pending steps.
+    StepSkipped {
+        /// The step.
+        step: StepId,
+        /// Why.
+        reason: SkipReason,
+    },
+    /// The step was given up because the run was. Accepted by every step that has not ended.
+    StepCancelled {
+        /// The step.
+        step: StepId,
+    },
+    /// Somebody, or the run's own deadline, ended the run early.
+    CancelRequested {
+        /// Who.
+        by: Person,
+        /// Why, in their words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Whether it was the run's deadline.
+        #[serde(default)]
+        timed_out: bool,
+    },
+    /// The run is over. Always the last record.
+    RunEnded {
+        /// How.
+        status: RunStatus,
+        /// The workflow's outputs; `null` for those the taken path does not give.
+        #[serde(default)]
+        outputs: Value,
+        /// The step to blame, for a run that failed or stopped.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<crate::Problem>,
+    },
+}
+
+/// What brought a step to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResolvedBy {
+    /// Its own work.
+    Execution,
+    /// A look-up that found the effect of an attempt whose answer was lost.
+    Reconcile,
+    /// A webhook or another event.
+    Event(EventId),
+    /// The step's own slow poll: nobody told us.
+    Poll,
+    /// People.
+    Decision,
+    /// The clock.
+    Timer,
+}
+
+/// Why a step never ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// What it needs can no longer come: the need as the file writes it.
+    NeedsUnmet(String),
+    /// Its `if` was false.
+    ConditionFalse,
+    /// The run was cancelled first.
+    RunCancelled,
+}
+
+impl Event {
+    /// The step the fact is about; none for facts about the whole run.
+    pub fn step(&self) -> Option<&StepId> {
+        match self {
+            Self::RunStarted { .. } | Self::CancelRequested { .. } | Self::RunEnded { .. } => None,
+            Self::StepScheduled { step, .. }
+            | Self::EffectIntended { step, .. }
+            | Self::AttemptFailed { step, .. }
+            | Self::StepRetried { step, .. }
+            | Self::StepRecovered { step }
+            | Self::StepParked { step, .. }
+            | Self::EventReceived { step, .. }
+            | Self::PollDue { step }
+            | Self::StepChecked { step, .. }
+            | Self::DecisionRecorded { step, .. }
+            | Self::StepCompleted { step, .. }
+            | Self::StepInDoubt { step, .. }
+            | Self::StepSkipped { step, .. }
+            | Self::StepCancelled { step } => Some(step),
+        }
+    }
+}

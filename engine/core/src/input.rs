@@ -1,0 +1,119 @@
+//! What the world tells a run. The shell makes these; `advance` answers them.
+
+use crate::{Decision, EventId, OutcomeName, Person, RunId, StepError, StepId, TimerId, Timestamp, Wait};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One thing the world tells a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// Begin. Accepted by a run that does not exist yet.
+    Start(StartRequest),
+    /// The dispatcher is about to let a step's effect out, and asks for its intent to be journaled.
+    EffectIntending {
+        /// The step.
+        step: StepId,
+        /// The attempt the dispatcher holds.
+        attempt: u32,
+    },
+    /// An attempt of a step came back.
+    StepFinished {
+        /// The step.
+        step: StepId,
+        /// The attempt.
+        attempt: u32,
+        /// What came back.
+        result: Result<StepResult, StepError>,
+        /// Uniform over all of `u32`, for the pause before a retry.
+        random: u32,
+    },
+    /// A waiting step's look came back: an end, nothing yet, or a failure to look.
+    CheckFinished {
+        /// The step.
+        step: StepId,
+        /// Which look.
+        check: u32,
+        /// What it saw.
+        result: Result<Option<Completion>, StepError>,
+        /// Uniform over all of `u32`, for the spread of the next poll.
+        random: u32,
+    },
+    /// A timer that was armed is due.
+    TimerFired(TimerId),
+    /// An event matched a waiting step's subscription.
+    EventMatched {
+        /// The step.
+        step: StepId,
+        /// The event.
+        event: ReceivedEvent,
+    },
+    /// A person decides. `decision.at` is set to the time of the turn.
+    Decision {
+        /// The step.
+        step: StepId,
+        /// The decision.
+        decision: Decision,
+    },
+    /// A person ends the run early.
+    Cancel {
+        /// Who.
+        by: Person,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// The process that held this run is gone; this one takes it over before anything else happens.
+    Restarted,
+}
+
+/// What a start asks for. Inputs are validated and completed with their defaults before they come here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StartRequest {
+    /// The new run's id.
+    pub run: RunId,
+    /// The inputs, defaults filled in.
+    pub inputs: Value,
+    /// Who asks.
+    pub requester: Person,
+    /// A key given with the start; the workflow's own `run.key` is used where there is none.
+    pub key: Option<String>,
+}
+
+/// How an attempt ended well.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StepResult {
+    /// The step is done.
+    Done(Completion),
+    /// The effect of an earlier attempt was found by looking it up.
+    Reconciled(Completion),
+    /// The step waits for the world.
+    Parked(Wait),
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Completion {
+    /// One of the outcomes of its spec.
+    pub outcome: OutcomeName,
+    /// What it leaves for others.
+    pub outputs: Value,
+}
+
+impl Completion {
+    /// An end with this outcome and these outputs.
+    pub fn new(outcome: impl AsRef<str>, outputs: Value) -> Self {
+        Self { outcome: OutcomeName::new(outcome), outputs }
+    }
+}
+
+/// An event from outside, as it is kept in the inbox and in the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReceivedEvent {
+    /// The same for every delivery of it.
+    pub id: EventId,
+    /// What kind: `contract.signed`, `crm/opportunity.won`.
+    pub kind: String,
+    /// What it says. Unverified unless the connection verifies its sender.
+    pub data: Value,
+    /// When it was accepted.
+    pub received_at: Timestamp,
+}

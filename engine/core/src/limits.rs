@@ -1,0 +1,20 @@
+//! Every bound of the core in one place, with its unit in its name.
+
+/// Steps one workflow may have.
+pub const STEPS_MAX: usize = 10_000;
+
+/// Attempts one step may be given by its file.
+pub const ATTEMPTS_MAX: u32 = 100;
+
+/// The longest span a file may name: ten years. Contracts wait for years, not for ever.
+pub const SPAN_MS_MAX: u64 = 10 * 366 * 24 * 3600 * 1000;
+
+/// Outputs of one step, as JSON. Files are kept outside the journal and only named in it.
+pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+
+/// Decisions one approval may collect before it ends.
+pub const DECISIONS_MAX: usize = 1_000;
+
+/// How long a provider may tell us to stay away (`Retry-After`): a day. A longer wish is cut to this, since ten years asked
+/// for by mistake must not park a contract for ten years.
+pub const RETRY_AFTER_MS_MAX: u64 = 24 * 3600 * 1000;

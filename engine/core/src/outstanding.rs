@@ -1,0 +1,52 @@
+//! What a run's state owes the world. The one source of commands: a turn's commands are the difference between what was
+//! owed before it and what is owed after it, and recovery carries out the whole set.
+
+use crate::{Command, RunState, StepId, StepState, TimerId, TimerKind, WaitKind};
+use std::collections::BTreeSet;
+
+/// Everything the state owes: attempts and looks to be made, timers to be armed, subscriptions to be held.
+pub fn outstanding(state: &RunState) -> BTreeSet<Command> {
+    let mut owed = BTreeSet::new();
+    if state.status.is_over() {
+        return owed;
+    }
+    if let (Some(at), None) = (state.deadline, &state.cancel) {
+        owed.insert(Command::ArmTimer { timer: TimerId { step: None, kind: TimerKind::Deadline }, at });
+    }
+    for (step, step_state) in state.active() {
+        owe(step, step_state, &mut owed);
+    }
+    owed
+}
+
+fn owe(step: &StepId, state: &StepState, owed: &mut BTreeSet<Command>) {
+    let timer = |kind| TimerId { step: Some(step.clone()), kind };
+    match state {
+        StepState::Running { attempt, .. } => {
+            owed.insert(Command::RunStep { step: step.clone(), attempt: *attempt });
+        }
+        StepState::BackingOff { retry_at, .. } => {
+            owed.insert(Command::ArmTimer { timer: timer(TimerKind::Retry), at: *retry_at });
+        }
+        StepState::Waiting { wait, wakes, checked, next_poll, .. } => {
+            if wakes > checked {
+                owed.insert(Command::CheckStep { step: step.clone(), check: *wakes });
+            }
+            if let Some(at) = next_poll {
+                owed.insert(Command::ArmTimer { timer: timer(TimerKind::Poll), at: *at });
+            }
+            if let Some(deadline) = &wait.deadline {
+                owed.insert(Command::ArmTimer { timer: timer(TimerKind::Deadline), at: deadline.at });
+            }
+            if let WaitKind::Event { subscriptions, .. } = &wait.kind {
+                owed.extend(
+                    subscriptions.iter().map(|s| Command::Subscribe { step: step.clone(), subscription: s.clone() }),
+                );
+            }
+        }
+        StepState::InDoubt { .. }
+        | StepState::Completed { .. }
+        | StepState::Skipped { .. }
+        | StepState::Cancelled { .. } => {}
+    }
+}

@@ -1,0 +1,142 @@
+//! A plan as it is stored. An on-disk form: fields are only added, with defaults.
+
+use crate::{EffectClass, Expr, OutcomeName, OutcomeSpec, RetryPolicy, StepId, StepKind, Template};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A compiled workflow as data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanDefinition {
+    /// The version of this form.
+    pub v: u16,
+    /// The workflow's name.
+    pub name: String,
+    /// What a run of it is called in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Expr>,
+    /// SHA-256 of the file it was compiled from, in hex.
+    pub source_sha256: String,
+    /// JSON Schema of the inputs; an object schema with defaults.
+    pub inputs: Value,
+    /// The steps in the order of the file.
+    pub steps: Vec<PlanStep>,
+    /// What a run leaves behind.
+    #[serde(default)]
+    pub outputs: BTreeMap<String, Expr>,
+    /// The key a second start attaches by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Template>,
+    /// How long a run may take in all, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanStep {
+    /// Its id.
+    pub id: StepId,
+    /// The operation: `approval`, `juro/create_contract`.
+    pub uses: String,
+    /// The named connection it goes through, for a provider's step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+    /// What it gets.
+    pub with: Expr,
+    /// What must have happened first; all of them.
+    #[serde(default)]
+    pub needs: Vec<Need>,
+    /// False ends it as skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Template>,
+    /// What a second execution would do.
+    pub effect: EffectClass,
+    /// Whether it acts or waits.
+    pub kind: StepKind,
+    /// Its outcomes, the good one first.
+    pub outcomes: Vec<OutcomeSpec>,
+    /// When a failed attempt is tried again.
+    pub retry: RetryPolicy,
+    /// How long it may take in all, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// What its failure means for the run.
+    #[serde(default)]
+    pub on_error: OnError,
+}
+
+/// What a step's failure means for the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// The run fails, unless a step needs this failure.
+    #[default]
+    Fail,
+    /// The run goes on without it.
+    Continue,
+}
+
+/// One thing that must have happened before a step starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Need {
+    /// This one.
+    One(NeedRef),
+    /// Any of these; the first is enough.
+    Any(Vec<NeedRef>),
+}
+
+impl Need {
+    /// The steps it names.
+    pub fn refs(&self) -> &[NeedRef] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Any(any) => any,
+        }
+    }
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(one) => write!(f, "{one}"),
+            Self::Any(any) => {
+                write!(f, "any of ")?;
+                for (i, one) in any.iter().enumerate() {
+                    write!(f, "{}{one}", if i == 0 { "" } else { ", " })?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A step and what is expected of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeedRef {
+    /// The step.
+    pub step: StepId,
+    /// What of it.
+    pub on: On,
+}
+
+impl fmt::Display for NeedRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.on {
+            On::Outcome(outcome) => write!(f, "{}.{outcome}", self.step),
+            On::Done => write!(f, "{} done", self.step),
+        }
+    }
+}
+
+/// What is expected of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum On {
+    /// This outcome.
+    Outcome(OutcomeName),
+    /// An outcome, whichever. A skipped step reaches none.
+    Done,
+}

@@ -1,0 +1,113 @@
+//! The compiled workflow: immutable, named by its digest, kept for as long as a run of it lives.
+//!
+//! `definition` is the part that is stored; `graph` is the petgraph view of it, rebuilt on load and private to its file.
+
+mod definition;
+mod graph;
+
+pub use definition::{Need, NeedRef, On, OnError, PlanDefinition, PlanStep};
+pub use graph::{Cycle, find_cycles};
+
+use crate::limits::STEPS_MAX;
+use crate::{OutcomeName, PlanDigest, StepId};
+use graph::Graph;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// A compiled workflow, ready to run.
+#[derive(Debug)]
+pub struct Plan {
+    definition: PlanDefinition,
+    digest: PlanDigest,
+    positions: BTreeMap<StepId, usize>,
+    graph: Graph,
+}
+
+/// Why a definition is not a plan.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Two steps of one name.
+    #[error("step `{0}` is there twice")]
+    DuplicateStep(StepId),
+    /// A need names a step that is not there.
+    #[error("step `{step}` needs `{needed}`, which is not there")]
+    UnknownStep {
+        /// The step with the need.
+        step: StepId,
+        /// What it names.
+        needed: StepId,
+    },
+    /// The steps go round in circles.
+    #[error("the steps go round in circles: {}", .0.iter().map(Cycle::to_string).collect::<Vec<_>>().join("; "))]
+    Cycles(Vec<Cycle>),
+    /// More steps than a plan may have.
+    #[error("{0} steps are more than the {STEPS_MAX} a workflow may have")]
+    TooManySteps(usize),
+    /// It cannot be written as JSON.
+    #[error("the plan cannot be written down: {0}")]
+    Encoding(String),
+}
+
+impl Plan {
+    /// Checks a definition's shape and builds its graph.
+    ///
+    /// # Errors
+    /// A shape that no compiler should let through: unknown or duplicate steps, cycles, too many steps.
+    pub fn build(definition: PlanDefinition) -> Result<Self, PlanError> {
+        if definition.steps.len() > STEPS_MAX {
+            return Err(PlanError::TooManySteps(definition.steps.len()));
+        }
+        let mut positions = BTreeMap::new();
+        for (position, step) in definition.steps.iter().enumerate() {
+            if positions.insert(step.id.clone(), position).is_some() {
+                return Err(PlanError::DuplicateStep(step.id.clone()));
+            }
+        }
+        for step in &definition.steps {
+            for needed in step.needs.iter().flat_map(Need::refs) {
+                if !positions.contains_key(&needed.step) {
+                    return Err(PlanError::UnknownStep { step: step.id.clone(), needed: needed.step.clone() });
+                }
+            }
+        }
+        let graph = Graph::build(&definition.steps, &positions);
+        let cycles = graph.cycles();
+        if !cycles.is_empty() {
+            return Err(PlanError::Cycles(cycles));
+        }
+        let bytes = serde_json::to_vec(&definition).map_err(|e| PlanError::Encoding(e.to_string()))?;
+        let digest = PlanDigest::new(hex::encode(Sha256::digest(&bytes)));
+        Ok(Self { definition, digest, positions, graph })
+    }
+
+    /// The stored part.
+    pub fn definition(&self) -> &PlanDefinition {
+        &self.definition
+    }
+
+    /// Its name: SHA-256 of the definition's JSON, in hex.
+    pub fn digest(&self) -> &PlanDigest {
+        &self.digest
+    }
+
+    /// A step by its id.
+    pub fn step(&self, id: &StepId) -> Option<&PlanStep> {
+        self.positions.get(id).and_then(|position| self.definition.steps.get(*position))
+    }
+
+    /// The steps, each after everything it needs; among equals, in the order of the file.
+    pub fn ordered(&self) -> impl Iterator<Item = &PlanStep> {
+        self.graph.order().iter().filter_map(|position| self.definition.steps.get(*position))
+    }
+
+    /// Whether some step's needs name this outcome of this step, alone or among others.
+    pub fn handles(&self, step: &StepId, outcome: &OutcomeName) -> bool {
+        self.definition.steps.iter().flat_map(|s| &s.needs).flat_map(Need::refs).any(|need| {
+            need.step == *step
+                && match &need.on {
+                    On::Outcome(name) => name == outcome,
+                    On::Done => true,
+                }
+        })
+    }
+}

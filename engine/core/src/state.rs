@@ -1,0 +1,279 @@
+//! Where a run stands: the fold of its journal. Changed only by `apply`.
+
+use crate::{
+    Decision, EventId, OutcomeName, Person, PlanDigest, RunId, SkipReason, StepError, StepId, Timestamp, Wait,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunState {
+    /// Its id.
+    pub run: RunId,
+    /// The plan it keeps.
+    pub plan: PlanDigest,
+    /// The workflow's name.
+    pub workflow: String,
+    /// Its title.
+    pub title: String,
+    /// The key a second start attaches by.
+    pub key: Option<String>,
+    /// Its inputs.
+    pub inputs: Arc<Value>,
+    /// Who asked for it.
+    pub requester: Person,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// When it gives up as a whole.
+    pub deadline: Option<Timestamp>,
+    /// When its last record was decided.
+    pub updated_at: Timestamp,
+    /// The number of its last record.
+    pub seq: u64,
+    /// How it stands as a whole.
+    pub status: RunStatus,
+    /// Who ended it early, if anybody did.
+    pub cancel: Option<Cancellation>,
+    /// Its steps; one that is not here is pending.
+    pub steps: BTreeMap<StepId, StepState>,
+    /// Events that some step of the run has taken; another step takes another.
+    pub consumed: BTreeSet<EventId>,
+    /// The workflow's outputs, when it has ended.
+    pub outputs: Value,
+    /// What is to blame, when it failed or stopped.
+    pub problem: Option<Problem>,
+}
+
+/// Who ended a run early.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cancellation {
+    /// Who.
+    pub by: Person,
+    /// Why.
+    pub reason: Option<String>,
+    /// Whether it was the run's own deadline.
+    pub timed_out: bool,
+}
+
+/// How a run stands as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Something runs, waits or may still start.
+    Running,
+    /// Given up; what is under way is waited for, nothing new starts.
+    Cancelling,
+    /// Over, and nothing went another way than hoped for.
+    Succeeded,
+    /// Over by a regular end that stops the business: an approval was rejected, a signature was declined or never came.
+    Stopped,
+    /// Over because a step failed and nobody handled that, or the run's deadline came.
+    Failed,
+    /// Over because somebody said so.
+    Cancelled,
+}
+
+impl RunStatus {
+    /// Whether nothing more will happen.
+    pub fn is_over(self) -> bool {
+        match self {
+            Self::Running | Self::Cancelling => false,
+            Self::Succeeded | Self::Stopped | Self::Failed | Self::Cancelled => true,
+        }
+    }
+
+    /// The word that people and programs see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Cancelling => "cancelling",
+            Self::Succeeded => "succeeded",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// The step to blame for a run that failed or stopped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Which step; none when it is the run's own deadline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepId>,
+    /// How that step ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<OutcomeName>,
+    /// In words.
+    pub message: String,
+}
+
+/// Where a step stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StepState {
+    /// An attempt is owed or under way.
+    Running {
+        /// From 1.
+        attempt: u32,
+        /// What the step gets, the same for all attempts.
+        input: Arc<Value>,
+        /// Whether this attempt's intent is journaled: its request may have left.
+        intended: bool,
+        /// Whether the effect of an earlier attempt may have happened.
+        maybe_done: bool,
+        /// When the step was scheduled.
+        since: Timestamp,
+        /// When it gives up in all.
+        deadline: Option<Timestamp>,
+    },
+    /// An attempt failed; the next is due later.
+    BackingOff {
+        /// The attempt that failed.
+        attempt: u32,
+        /// What the step gets.
+        input: Arc<Value>,
+        /// Why it failed.
+        error: StepError,
+        /// Whether the effect may have happened all the same.
+        maybe_done: bool,
+        /// When the next attempt is due.
+        retry_at: Timestamp,
+        /// When the step was scheduled.
+        since: Timestamp,
+        /// When it gives up in all.
+        deadline: Option<Timestamp>,
+    },
+    /// Parked: it waits for the world.
+    Waiting {
+        /// What the step gets.
+        input: Arc<Value>,
+        /// For what it waits.
+        wait: Wait,
+        /// Looks asked for so far.
+        wakes: u32,
+        /// The last look that came back.
+        checked: u32,
+        /// The event that asked for the latest look; none when it was the clock or the start.
+        woken_by: Option<EventId>,
+        /// The next look by itself.
+        next_poll: Option<Timestamp>,
+        /// Why the last look failed.
+        error: Option<StepError>,
+        /// What people decided so far.
+        decisions: Vec<Decision>,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// An effect may have happened and nothing can tell.
+    InDoubt {
+        /// The attempt whose answer is missing.
+        attempt: u32,
+        /// What the step got.
+        input: Arc<Value>,
+        /// What is known.
+        error: StepError,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It ended with an outcome.
+    Completed {
+        /// Which.
+        outcome: OutcomeName,
+        /// With what.
+        outputs: Arc<Value>,
+        /// Why, when it failed.
+        error: Option<StepError>,
+        /// When.
+        at: Timestamp,
+    },
+    /// It never ran and never will.
+    Skipped {
+        /// Why.
+        reason: SkipReason,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// It was given up with the run.
+    Cancelled {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl StepState {
+    /// Whether nothing more will happen to it.
+    pub fn is_over(&self) -> bool {
+        match self {
+            Self::Running { .. } | Self::BackingOff { .. } | Self::Waiting { .. } | Self::InDoubt { .. } => false,
+            Self::Completed { .. } | Self::Skipped { .. } | Self::Cancelled { .. } => true,
+        }
+    }
+
+    /// The outcome it ended with.
+    pub fn outcome(&self) -> Option<&OutcomeName> {
+        match self {
+            Self::Completed { outcome, .. } => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// The word that people and programs see.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Running { .. } => "running",
+            Self::BackingOff { .. } => "backing_off",
+            Self::Waiting { .. } => "waiting",
+            Self::InDoubt { .. } => "in_doubt",
+            Self::Completed { .. } => "completed",
+            Self::Skipped { .. } => "skipped",
+            Self::Cancelled { .. } => "cancelled",
+        }
+    }
+}
+
+/// What a run is doing in one word, finer than its status: what lists show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Summary {
+    /// A step needs a person to say whether its effect happened.
+    InDoubt,
+    /// At least one step is under way.
+    Working,
+    /// Every step that has begun waits for the world.
+    Waiting,
+    /// Over, or nothing has begun.
+    Idle,
+}
+
+impl RunState {
+    /// Whether a step is pending: it has not begun and may.
+    pub fn is_pending(&self, step: &StepId) -> bool {
+        !self.steps.contains_key(step)
+    }
+
+    /// The steps that have begun and not ended.
+    pub fn active(&self) -> impl Iterator<Item = (&StepId, &StepState)> {
+        self.steps.iter().filter(|(_, state)| !state.is_over())
+    }
+
+    /// What the run is doing in one word.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary::Idle;
+        for (_, state) in self.active() {
+            match state {
+                StepState::InDoubt { .. } => return Summary::InDoubt,
+                StepState::Running { .. } | StepState::BackingOff { .. } => summary = Summary::Working,
+                StepState::Waiting { wakes, checked, .. } if wakes > checked => summary = Summary::Working,
+                StepState::Waiting { .. } if summary == Summary::Idle => summary = Summary::Waiting,
+                StepState::Waiting { .. }
+                | StepState::Completed { .. }
+                | StepState::Skipped { .. }
+                | StepState::Cancelled { .. } => {}
+            }
+        }
+        summary
+    }
+}

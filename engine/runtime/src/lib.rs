@@ -1,0 +1,1 @@
+//! The shell around the core: commits, dispatch, timers and the webhook inbox.

@@ -1,0 +1,276 @@
+//! The contract between the runtime and whatever keeps its facts. Plain data in, plain data out.
+
+use engross_core::{
+    EventId, PlanDefinition, PlanDigest, ReceivedEvent, Record, RunId, RunStatus, StepId, Subscription, Summary,
+    TimerId, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// What a store answers.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Keeps facts. Every method may block on the disk or the network: callers are on threads made for that.
+///
+/// # The contract
+/// - [`Store::write`] is atomic and durable: when it returns, every write it accepted survives a power cut, and none of the
+///   refused ones has left a trace. Writes of one call are applied in order; a later one sees the earlier ones.
+/// - A run's journal is dense from 1. A commit whose `expected_seq` is not the journal's last number is refused.
+/// - In a store that several processes share, a commit whose `fence` is older than the run's lease is refused.
+/// - Reads see everything that an earlier `write` accepted.
+/// - An error other than a conflict means that nothing is known about the writes of that call; the caller stops.
+pub trait Store: Send + Sync {
+    /// Applies the writes that fit, as one atomic batch, and makes them durable. One answer per write, in order.
+    ///
+    /// # Errors
+    /// The store is broken or out of reach.
+    fn write(&self, writes: &[Write]) -> Result<Vec<std::result::Result<(), Conflict>>>;
+
+    /// A run's head.
+    ///
+    /// # Errors
+    /// The store is broken or out of reach; so for all reads.
+    fn head(&self, run: &RunId) -> Result<Option<RunHead>>;
+
+    /// Up to `limit` records of a run's journal after number `after`, in order.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn journal(&self, run: &RunId, after: u64, limit: usize) -> Result<Vec<Record>>;
+
+    /// Heads of runs, newest first.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn runs(&self, query: &RunQuery) -> Result<Vec<RunHead>>;
+
+    /// The run that holds a workflow's key.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn run_by_key(&self, workflow: &str, key: &str) -> Result<Option<RunId>>;
+
+    /// A plan by its digest.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn plan(&self, digest: &PlanDigest) -> Result<Option<StoredPlan>>;
+
+    /// Up to `limit` timers due at or before `until`, earliest first, and the time of the first one after those.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn due(&self, until: Timestamp, limit: usize) -> Result<DueTimers>;
+
+    /// Every wait for a topic.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn waits(&self, topic: &str) -> Result<Vec<WaitRow>>;
+
+    /// Events of the inbox, in the order they were received.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn inbox(&self, query: &InboxQuery) -> Result<Vec<InboxEntry>>;
+}
+
+/// One thing to be written.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// A run's turn.
+    Run(Box<Commit>),
+    /// An event from outside. Refused as [`Conflict::Duplicate`] when its id is there already.
+    Inbox(InboxEntry),
+    /// Every wait that wanted this event has been told.
+    Matched(EventId),
+}
+
+/// A run's turn: its new facts, and the index rows that follow from its new state.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The run.
+    pub run: RunId,
+    /// The number of the journal's last record before this; 0 for a new run.
+    pub expected_seq: u64,
+    /// The lease under which the writer holds the run; 0 where there are no leases.
+    pub fence: u64,
+    /// The new records, numbered from `expected_seq + 1`. May be empty only together with changed index rows.
+    pub records: Vec<Record>,
+    /// The head that lists show, as of the last record.
+    pub head: RunHead,
+    /// The plan, with a run's first commit. Kept once per digest.
+    pub plan: Option<StoredPlan>,
+    /// Timers that are armed now.
+    pub timers_set: Vec<Timer>,
+    /// Timers that were armed and are not any more.
+    pub timers_cleared: Vec<Timer>,
+    /// Waits that are held now.
+    pub waits_set: Vec<WaitRow>,
+    /// Waits that were held and are not any more.
+    pub waits_cleared: Vec<WaitRow>,
+}
+
+/// Why a write was refused. Nothing of it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// Somebody else has written to the run since it was read.
+    #[error("the run's journal is at {actual}, not at {expected}")]
+    Sequence {
+        /// What the writer thought.
+        expected: u64,
+        /// What is.
+        actual: u64,
+    },
+    /// Another run holds the key that this new run asks for.
+    #[error("run {holder} holds this key")]
+    KeyTaken {
+        /// The other run.
+        holder: RunId,
+    },
+    /// The event is in the inbox already.
+    #[error("the event is there already")]
+    Duplicate,
+    /// The writer's lease on the run is over.
+    #[error("another process has taken the run over")]
+    Fenced,
+}
+
+/// The store cannot do what it must.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The disk or the database refused.
+    #[error("the store failed: {0}")]
+    Io(String),
+    /// What is stored is not what was written.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    /// Another process holds the directory.
+    #[error("{directory} is held by {holder}")]
+    Held {
+        /// The data directory.
+        directory: String,
+        /// Who holds it, in words.
+        holder: String,
+    },
+    /// A value larger than a store may hold.
+    #[error("{what} has {bytes} bytes, more than the {max} that are kept")]
+    TooLarge {
+        /// What it is.
+        what: &'static str,
+        /// Its size.
+        bytes: usize,
+        /// The bound.
+        max: usize,
+    },
+}
+
+/// What lists show of a run. Derived from its journal; a store never computes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunHead {
+    /// The run.
+    pub run: RunId,
+    /// The workflow's name.
+    pub workflow: String,
+    /// The run's title.
+    pub title: String,
+    /// The key it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Its plan.
+    pub plan: PlanDigest,
+    /// How it stands.
+    pub status: RunStatus,
+    /// What it is doing, finer than that.
+    pub summary: Summary,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// When its last record was decided.
+    pub updated_at: Timestamp,
+    /// The number of its last record.
+    pub seq: u64,
+    /// What is under way, for people: `approve waits for a decision`.
+    #[serde(default)]
+    pub doing: String,
+}
+
+/// Which runs to list. Each condition narrows.
+#[derive(Clone, Debug, Default)]
+pub struct RunQuery {
+    /// Only runs that are not over.
+    pub open: bool,
+    /// Only runs that owe work now: a step is running, or a waiting one has to look. Recovery starts with these.
+    pub working: bool,
+    /// Only runs of this workflow.
+    pub workflow: Option<String>,
+    /// Only runs older than this one: for the next page.
+    pub before: Option<RunId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A plan as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredPlan {
+    /// Its name.
+    pub digest: PlanDigest,
+    /// The plan.
+    pub definition: PlanDefinition,
+    /// The file it was compiled from, for people.
+    pub source: String,
+}
+
+/// A timer row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Timer {
+    /// When it is due.
+    pub at: Timestamp,
+    /// Whose run.
+    pub run: RunId,
+    /// Which timer of the run.
+    pub timer: TimerId,
+}
+
+/// What is due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DueTimers {
+    /// Due now, earliest first.
+    pub timers: Vec<Timer>,
+    /// The time of the first timer that is not in `timers`.
+    pub next: Option<Timestamp>,
+}
+
+/// A wait row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct WaitRow {
+    /// Whose run.
+    pub run: RunId,
+    /// Whose step.
+    pub step: StepId,
+    /// For what.
+    pub subscription: Subscription,
+}
+
+/// An event from outside, as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InboxEntry {
+    /// The event; its id is unique in the inbox.
+    pub event: ReceivedEvent,
+    /// The topic it is filed under.
+    pub topic: String,
+    /// Who brought it: a connection's name, or `api`.
+    pub source: String,
+}
+
+/// Which events to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InboxQuery {
+    /// All of a topic that were received at or after a time.
+    Topic {
+        /// The topic.
+        topic: String,
+        /// The time.
+        since: Timestamp,
+    },
+    /// All that no [`Write::Matched`] has settled: what a crash left between acceptance and matching.
+    Unmatched,
+}

@@ -1,0 +1,1 @@
+//! The steps every workflow can use without a provider.

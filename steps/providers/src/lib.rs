@@ -1,0 +1,1 @@
+//! Contract providers as data: the manifest interpreter and the manifests.

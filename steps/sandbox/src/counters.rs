@@ -1,0 +1,31 @@
+//! What happened in the sandbox so far, as numbers that a test can compare exactly. Only counts; nothing decides by them.
+
+use serde::{Deserialize, Serialize};
+
+/// Totals since the sandbox started. A request's effect and its counts change under one lock, so a snapshot never shows
+/// one without the other; the two delivery counts change when a delivery ends, in the background.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Contracts created through an API.
+    pub contracts_created: u64,
+    /// Contracts deleted through an API.
+    pub contracts_deleted: u64,
+    /// Accepted changes of a contract's name, fields, parties or tables.
+    pub updates: u64,
+    /// Accepted sends for signing: one per accepted request, however many signatures it covers.
+    pub signing_requests: u64,
+    /// Signatures placed, by the API, the page, the automatic signer or a test.
+    pub signatures: u64,
+    /// PDFs served through an API (not through a public link).
+    pub pdf_downloads: u64,
+    /// Approval processes started.
+    pub approvals_requested: u64,
+    /// Deliveries that a webhook target acknowledged with a 2xx.
+    pub webhooks_sent: u64,
+    /// Deliveries given up after the last try, or because a target's queue was full.
+    pub webhooks_failed: u64,
+    /// Requests to a provider's mount, whatever the answer.
+    pub requests: u64,
+    /// Those of them that were answered with a status of 400 or more, scripted ones included.
+    pub rejected: u64,
+}

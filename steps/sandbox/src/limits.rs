@@ -1,0 +1,40 @@
+//! Every bound of the sandbox, by name. A client that goes past one is refused with the bound in the message.
+
+use std::time::Duration;
+
+/// Bytes of a request body that are read before the request is refused with 413.
+pub(crate) const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// Contracts kept at once; the next create is refused, because memory is the only store.
+pub(crate) const CONTRACTS_MAX: usize = 100_000;
+/// Characters of a contract's name, a person's name, an e-mail address or a URL.
+pub(crate) const NAME_CHARS_MAX: usize = 500;
+/// Characters of a field's value, an answer, a table cell or a message.
+pub(crate) const VALUE_CHARS_MAX: usize = 20_000;
+/// Cells of one table, rows times columns.
+pub(crate) const TABLE_CELLS_MAX: usize = 10_000;
+/// Entries of one list in a request body: fields, answers, tables, sides, blocks.
+pub(crate) const ENTRIES_MAX: usize = 500;
+/// Approvers of one approval process.
+pub(crate) const APPROVERS_MAX: usize = 50;
+/// Entries of a list reply when the client does not say (Juro v3: 50).
+pub(crate) const PAGE_DEFAULT: usize = 50;
+/// Entries of a list reply at most (Juro v3: 200).
+pub(crate) const PAGE_MAX: usize = 200;
+/// Registered webhook targets.
+pub(crate) const WEBHOOK_TARGETS_MAX: usize = 32;
+/// Deliveries that may wait for one target; later ones are given up at once and counted as failed.
+pub(crate) const WEBHOOK_QUEUE_MAX: usize = 10_000;
+/// How often one delivery is tried before it is given up.
+pub(crate) const WEBHOOK_TRIES_MAX: u32 = 3;
+/// The pause before the second try; it doubles for each later one.
+pub(crate) const WEBHOOK_BACKOFF_FIRST: Duration = Duration::from_millis(100);
+/// How long a target may take to answer one try.
+pub(crate) const WEBHOOK_ANSWER_MAX: Duration = Duration::from_secs(5);
+/// Rules of scripted misbehaviour at once.
+pub(crate) const FAULT_RULES_MAX: usize = 256;
+/// The longest scripted delay.
+pub(crate) const FAULT_DELAY_MS_MAX: u64 = 600_000;
+/// How long a shutdown waits for requests that are being answered.
+pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+/// How long a failing `accept` is left alone before it is tried again.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -1,0 +1,75 @@
+//! What a sandbox is started with. Plain data: nothing here opens a socket or checks more than its own shape.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::faults::Faults;
+
+/// How to start a sandbox. `Options::default()` listens on a free loopback port, with the key `sandbox-key`, no webhooks,
+/// no automatic signer and no faults.
+#[derive(Clone)]
+pub struct Options {
+    /// Where to listen; port 0 takes a free one, which [`crate::Sandbox::addr`] tells.
+    pub listen: SocketAddr,
+    /// The key every provider request must carry in `x-api-key`.
+    pub api_key: String,
+    /// Targets that are registered from the start; more can be added over HTTP.
+    pub webhooks: Vec<WebhookTarget>,
+    /// Whether the sandbox signs by itself what was sent for signing.
+    pub auto_sign: AutoSign,
+    /// Scripted misbehaviour that is in force from the first request on.
+    pub faults: Faults,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            api_key: "sandbox-key".to_owned(),
+            webhooks: Vec::new(),
+            auto_sign: AutoSign::Never,
+            faults: Faults::default(),
+        }
+    }
+}
+
+/// One receiver of webhooks.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookTarget {
+    /// An `http://` URL. The sandbox speaks no TLS as a client, so `https://` is refused.
+    pub url: String,
+    /// When present, each delivery carries the HMAC-SHA256 of its raw body under this secret, in lower-case hex, in the
+    /// header `x-juro-signature`. Juro documents neither header nor algorithm; this is the sandbox's choice.
+    #[serde(default)]
+    pub secret: Option<String>,
+    /// Which body shape the target gets; v3 when not said.
+    #[serde(default)]
+    pub generation: Generation,
+}
+
+/// Which of Juro's two incompatible API generations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Generation {
+    /// `api.juro.io/v2`.
+    V2,
+    /// `api.juro.com/v3`.
+    #[default]
+    V3,
+}
+
+/// The sandbox's own signer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AutoSign {
+    /// Nobody signs unless a test or a person does.
+    #[default]
+    Never,
+    /// Every signature that is asked for and still open is signed this long after an accepted send.
+    AfterSend {
+        /// The time from the accepted send to the signatures.
+        delay: Duration,
+    },
+}

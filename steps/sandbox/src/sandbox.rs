@@ -1,0 +1,171 @@
+//! The running sandbox: starts the listener and the background tasks, and is the handle a test or the command line holds.
+//! Everything a client can see is decided elsewhere.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::counters::Counters;
+use crate::delivery::Courier;
+use crate::limits::SHUTDOWN_GRACE;
+use crate::listener::{Line, Severable};
+use crate::options::{AutoSign, Options};
+use crate::wire::Problem;
+use crate::world::{AutoSigner, Clock, Names, Shared, World};
+use crate::{control, gate, juro, signing_page};
+
+/// A running sandbox. Dropping it stops it at once; [`Sandbox::shutdown`] lets requests in flight end first.
+pub struct Sandbox {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<io::Result<()>>,
+    signer: Option<JoinHandle<()>>,
+}
+
+/// Whose signature [`Sandbox::sign`] places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who<'a> {
+    /// Everyone who was asked and has not signed.
+    Outstanding,
+    /// Every open signature of one side, by the side's uid or name, whether it was asked for or not.
+    Side(&'a str),
+    /// One signature, by its uid.
+    Signature(&'a str),
+}
+
+/// Why a signature could not be placed: the status and message that the API would have answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the sandbox refused with {status}: {message}")]
+pub struct Refused {
+    /// The HTTP status.
+    pub status: u16,
+    /// Juro's `message`.
+    pub message: String,
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self { status: problem.status.as_u16(), message: problem.message }
+    }
+}
+
+impl Sandbox {
+    /// Binds, then serves in the background. Fails when the address is taken, when a webhook URL or a fault rule in the
+    /// options makes no sense, or when the process has no rustls crypto provider installed.
+    pub async fn start(options: Options) -> io::Result<Self> {
+        let problems = options.faults.problems();
+        if !problems.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("faults: {}", problems.join("; "))));
+        }
+        let listener = TcpListener::bind(options.listen).await?;
+        let addr = listener.local_addr()?;
+        let mut courier = Courier::new()?;
+        for target in &options.webhooks {
+            courier
+                .register(target, None)
+                .map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, format!("webhooks: {}", problem.message)))?;
+        }
+        let (queue, due) = mpsc::unbounded_channel();
+        let auto_signer = match options.auto_sign {
+            AutoSign::Never => None,
+            AutoSign::AfterSend { delay } => Some(AutoSigner { delay, queue }),
+        };
+        let signs = auto_signer.is_some();
+        let shared = Arc::new(Shared::new(World {
+            origin: format!("http://{}", reachable(addr)),
+            api_key: options.api_key,
+            counters: Counters::default(),
+            faults: options.faults,
+            clock: Clock::default(),
+            names: Names::new(),
+            courier,
+            auto_signer,
+            juro: juro::Account::default(),
+        }));
+        let signer = signs.then(|| tokio::spawn(sign_when_due(Arc::clone(&shared), due)));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let service = router(Arc::clone(&shared)).into_make_service_with_connect_info::<Line>();
+        let server = tokio::spawn(async move {
+            let until = async move {
+                // A dropped handle counts as the order to stop.
+                drop(stopped.await);
+            };
+            axum::serve(Severable(listener), service).with_graceful_shutdown(until).await
+        });
+        Ok(Self { addr, shared, stop: Some(stop), server, signer })
+    }
+
+    /// Where it listens, with the port that was really taken.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.shared.lock().counters()
+    }
+
+    /// Places signatures as the people themselves would, and says how many. Fails with the status the API would answer: 404
+    /// for an unknown contract, side or signature, 403 while an approval is pending, 412 when there is nothing to sign.
+    pub fn sign(&self, contract_id: &str, who: Who<'_>) -> Result<usize, Refused> {
+        Ok(juro::sign_for(&mut self.shared.lock(), contract_id, who)?)
+    }
+
+    /// Stops listening, lets requests in flight end for a moment, then stops everything. Webhooks still queued are dropped.
+    pub async fn shutdown(mut self) {
+        if let Some(stop) = self.stop.take() {
+            // An error means that the server has ended already, which is what is wanted.
+            drop(stop.send(()));
+        }
+        if tokio::time::timeout(SHUTDOWN_GRACE, &mut self.server).await.is_err() {
+            tracing::debug!("requests were still in flight when the sandbox stopped");
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.server.abort();
+        if let Some(signer) = &self.signer {
+            signer.abort();
+        }
+        self.shared.lock().courier.stop();
+    }
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .nest("/_sandbox", control::router())
+        .merge(signing_page::router())
+        .fallback(gate::enter)
+        .with_state(shared)
+}
+
+/// The address that links point at: a wildcard address means every interface, and loopback is one that always works.
+fn reachable(addr: SocketAddr) -> SocketAddr {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, addr.port())
+}
+
+async fn sign_when_due(shared: Arc<Shared>, mut due: mpsc::UnboundedReceiver<(Instant, String)>) {
+    while let Some((at, contract_id)) = due.recv().await {
+        tokio::time::sleep_until(at).await;
+        if let Err(problem) = juro::sign_for(&mut shared.lock(), &contract_id, Who::Outstanding) {
+            // Somebody signed, declined or deleted it first.
+            tracing::debug!(contract_id, reason = problem.message, "nothing was left to sign");
+        }
+    }
+}

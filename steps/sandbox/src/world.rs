@@ -1,0 +1,131 @@
+//! Everything the sandbox remembers, behind one lock, with the sources of time and names that make it reproducible.
+//!
+//! A handler gets the whole world mutably and returns without waiting for anything, so an effect, its counts and its
+//! webhooks are one step to everybody else. Nothing in here may await.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use sha2::Sha256;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
+
+use crate::counters::Counters;
+use crate::delivery::Courier;
+use crate::faults::Faults;
+use crate::juro;
+
+/// The one lock.
+pub(crate) struct Shared {
+    world: Mutex<World>,
+}
+
+impl Shared {
+    pub(crate) fn new(world: World) -> Self {
+        Self { world: Mutex::new(world) }
+    }
+
+    /// The world. A handler that panicked cannot have left more than its own contract half changed, and a test is better
+    /// served by the other contracts than by a second panic.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The state of every emulated provider and what they share.
+pub(crate) struct World {
+    /// `http://ADDR`, the start of every URL in a reply.
+    pub(crate) origin: String,
+    pub(crate) api_key: String,
+    pub(crate) counters: Counters,
+    pub(crate) faults: Faults,
+    pub(crate) clock: Clock,
+    pub(crate) names: Names,
+    pub(crate) courier: Courier,
+    pub(crate) auto_signer: Option<AutoSigner>,
+    pub(crate) juro: juro::Account,
+}
+
+impl World {
+    /// The counters, with what the background deliveries have added since.
+    pub(crate) fn counters(&self) -> Counters {
+        let (webhooks_sent, webhooks_failed) = self.courier.tally();
+        Counters { webhooks_sent, webhooks_failed, ..self.counters }
+    }
+
+    /// Arms the automatic signer for a contract that was just sent, if there is one.
+    pub(crate) fn sent_for_signing(&self, contract_id: &str) {
+        if let Some(signer) = &self.auto_signer
+            && signer.queue.send((Instant::now() + signer.delay, contract_id.to_owned())).is_err()
+        {
+            tracing::debug!(contract_id, "the automatic signer has stopped");
+        }
+    }
+}
+
+/// The way to the task that signs by itself. The delay is the same for all, so the queue is in order of time.
+pub(crate) struct AutoSigner {
+    pub(crate) delay: Duration,
+    pub(crate) queue: UnboundedSender<(Instant, String)>,
+}
+
+/// Wall-clock time that never stands still: two changes never share a millisecond, because clients tell two events apart by
+/// `updatedDate` alone (Juro sends no event id).
+#[derive(Default)]
+pub(crate) struct Clock {
+    last_ms: i64,
+}
+
+impl Clock {
+    /// The time of the next change.
+    pub(crate) fn tick(&mut self) -> Timestamp {
+        self.last_ms = Timestamp::now().as_millisecond().max(self.last_ms.saturating_add(1));
+        Timestamp::from_millisecond(self.last_ms).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// Names for new things: ids that count, and tokens that cannot be guessed.
+pub(crate) struct Names {
+    epoch: i64,
+    ids: u64,
+    secret: [u8; 32],
+    tokens: u64,
+}
+
+impl Names {
+    pub(crate) fn new() -> Self {
+        let mut secret = [0_u8; 32];
+        for part in secret.chunks_exact_mut(8) {
+            // The standard library seeds each state from the system's randomness; it is the only source at hand, and the
+            // tokens guard made-up contracts.
+            part.copy_from_slice(&RandomState::new().build_hasher().finish().to_le_bytes());
+        }
+        Self { epoch: Timestamp::now().as_second(), ids: 0, secret, tokens: 0 }
+    }
+
+    /// 24 hexadecimal digits like Juro's: the second the sandbox started, then a counter. Ids sort in order of creation and
+    /// do not come back after a restart.
+    pub(crate) fn id(&mut self) -> String {
+        self.ids += 1;
+        format!("{:08x}{:016x}", self.epoch, self.ids)
+    }
+
+    /// 32 hexadecimal digits that cannot be guessed from others.
+    pub(crate) fn token(&mut self) -> String {
+        self.tokens += 1;
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).expect("HMAC takes a key of any length");
+        mac.update(&self.tokens.to_le_bytes());
+        let mut token = hex::encode(mac.finalize().into_bytes());
+        token.truncate(32);
+        token
+    }
+}
+
+/// A time as Juro writes it: UTC, milliseconds, `Z`.
+pub(crate) fn iso(time: Timestamp) -> String {
+    format!("{time:.3}")
+}
