@@ -96,8 +96,8 @@ impl SourceFile {
                 let at = error.valid_up_to();
                 let byte = bytes.get(at).copied().unwrap_or_default();
                 let message = format!("the file is not valid UTF-8: byte 0x{byte:02x} at offset {at}");
-                let diagnostic =
-                    Diagnostic::error(codes::NOT_UTF8, path, Span::at(saturate(at)), message).hint("save the file as UTF-8");
+                let diagnostic = Diagnostic::error(codes::NOT_UTF8, path, Span::at(saturate(at)), message)
+                    .hint("save the file as UTF-8");
                 Err(Box::new(diagnostic))
             }
         }
@@ -177,8 +177,12 @@ fn line_starts(text: &str) -> Arc<[u32]> {
 /// The name of a wide encoding that `bytes` are in, by their mark or by the zero bytes of ASCII in such an encoding.
 fn wide_encoding(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
-        [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] | [0, 0, 0, 1.., ..] | [1.., 0, 0, 0, ..] => Some("UTF-32"),
-        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, 1.., 0, 1.., ..] | [1.., 0, 1.., 0, ..] => Some("UTF-16"),
+        [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] | [0, 0, 0, 1..=255, ..] | [1..=255, 0, 0, 0, ..] => {
+            Some("UTF-32")
+        }
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, 1..=255, 0, 1..=255, ..] | [1..=255, 0, 1..=255, 0, ..] => {
+            Some("UTF-16")
+        }
         _ => None,
     }
 }

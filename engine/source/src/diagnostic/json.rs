@@ -16,27 +16,37 @@ pub fn render_json<'a>(diagnostics: impl IntoIterator<Item = &'a Diagnostic>, fi
 
 fn one(diagnostic: &Diagnostic, files: &[SourceFile]) -> Value {
     let file = files.iter().find(|file| file.path() == &*diagnostic.path);
-    let mut object = place(file, diagnostic.primary.span);
-    let related: Vec<Value> = diagnostic.secondary.iter().map(|label| related(file, label)).collect();
+    let ((line, column), (end_line, end_column)) = place(file, diagnostic.primary.span);
     let label = &diagnostic.primary.text;
-    object["code"] = diagnostic.code.0.into();
-    object["severity"] = diagnostic.severity.as_str().into();
-    object["path"] = (*diagnostic.path).into();
-    object["message"] = escaped(&diagnostic.message).into();
-    object["label"] = if label.is_empty() { Value::Null } else { escaped(label).into() };
-    object["hint"] = diagnostic.hint.as_deref().map_or(Value::Null, |hint| escaped(hint).into());
-    object["related"] = related.into();
-    object
+    json!({
+        "code": diagnostic.code.0,
+        "severity": diagnostic.severity.as_str(),
+        "path": &*diagnostic.path,
+        "line": line,
+        "column": column,
+        "end_line": end_line,
+        "end_column": end_column,
+        "label": (!label.is_empty()).then(|| escaped(label)),
+        "message": escaped(&diagnostic.message),
+        "hint": diagnostic.hint.as_deref().map(escaped),
+        "related": diagnostic.secondary.iter().map(|label| related(file, label)).collect::<Vec<_>>(),
+    })
 }
 
 fn related(file: Option<&SourceFile>, label: &Label) -> Value {
-    let mut object = place(file, label.span);
-    object["message"] = escaped(&label.text).into();
-    object
+    let ((line, column), (end_line, end_column)) = place(file, label.span);
+    json!({
+        "line": line,
+        "column": column,
+        "end_line": end_line,
+        "end_column": end_column,
+        "message": escaped(&label.text),
+    })
 }
 
-fn place(file: Option<&SourceFile>, span: Span) -> Value {
-    let at = |offset| file.map_or((1, 1), |file| file.line_col(offset));
-    let ((line, column), (end_line, end_column)) = (at(span.start), at(span.end));
-    json!({ "line": line, "column": column, "end_line": end_line, "end_column": end_column })
+/// Line and column of the start and of the end.
+type Place = ((usize, usize), (usize, usize));
+
+fn place(file: Option<&SourceFile>, span: Span) -> Place {
+    file.map_or(((1, 1), (1, 1)), |file| (file.line_col(span.start), file.line_col(span.end)))
 }

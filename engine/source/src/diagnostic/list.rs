@@ -26,8 +26,7 @@ impl Diagnostics {
     /// Adds a finding, unless it is already there.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         let span = diagnostic.primary.span;
-        let key =
-            (Arc::clone(&diagnostic.path), span.start, diagnostic.code, span.end, diagnostic.message.clone());
+        let key = (Arc::clone(&diagnostic.path), span.start, diagnostic.code, span.end, diagnostic.message.clone());
         self.by_key.entry(key).or_insert(diagnostic);
     }
 

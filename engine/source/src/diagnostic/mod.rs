@@ -12,6 +12,7 @@ mod text;
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use escape::is_hazard;
 pub use escape::{escaped, quoted};
 pub use json::render_json;
 pub use list::Diagnostics;
