@@ -21,7 +21,8 @@ use tokio::task::JoinSet;
 
 use crate::faults::{Action, Faults};
 use crate::limits::{
-    NAME_CHARS_MAX, WEBHOOK_ANSWER_MAX, WEBHOOK_BACKOFF_FIRST, WEBHOOK_QUEUE_MAX, WEBHOOK_TARGETS_MAX, WEBHOOK_TRIES_MAX,
+    NAME_CHARS_MAX, WEBHOOK_ANSWER_MAX, WEBHOOK_BACKOFF_FIRST, WEBHOOK_QUEUE_MAX, WEBHOOK_TARGETS_MAX,
+    WEBHOOK_TRIES_MAX,
 };
 use crate::options::{Generation, WebhookTarget};
 use crate::wire::{Problem, clip};

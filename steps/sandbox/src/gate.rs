@@ -59,13 +59,7 @@ fn find_provider(path: &str) -> Option<(&'static Provider, &str)> {
     })
 }
 
-fn serve(
-    world: &mut World,
-    provider: &Provider,
-    path: &str,
-    parts: &Parts,
-    body: Option<&[u8]>,
-) -> (Reply, Passage) {
+fn serve(world: &mut World, provider: &Provider, path: &str, parts: &Parts, body: Option<&[u8]>) -> (Reply, Passage) {
     world.counters.requests += 1;
     let (reply, passage) =
         answer(world, provider, path, parts, body).unwrap_or_else(|reply| (reply, Passage::Straight));

@@ -68,9 +68,9 @@ impl Sandbox {
         let addr = listener.local_addr()?;
         let mut courier = Courier::new()?;
         for target in &options.webhooks {
-            courier
-                .register(target, None)
-                .map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, format!("webhooks: {}", problem.message)))?;
+            courier.register(target, None).map_err(|problem| {
+                io::Error::new(io::ErrorKind::InvalidInput, format!("webhooks: {}", problem.message))
+            })?;
         }
         let (queue, due) = mpsc::unbounded_channel();
         let auto_signer = match options.auto_sign {
@@ -123,8 +123,8 @@ impl Sandbox {
     /// Stops listening, lets requests in flight end for a moment, then stops everything. Webhooks still queued are dropped.
     pub async fn shutdown(mut self) {
         if let Some(stop) = self.stop.take() {
-            // An error means that the server has ended already, which is what is wanted.
-            drop(stop.send(()));
+            // When nobody listens any more, the server has ended already, which is what is wanted.
+            stop.send(()).unwrap_or_default();
         }
         if tokio::time::timeout(SHUTDOWN_GRACE, &mut self.server).await.is_err() {
             tracing::debug!("requests were still in flight when the sandbox stopped");

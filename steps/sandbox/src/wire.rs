@@ -52,8 +52,11 @@ impl<'a> Call<'a> {
         self.params.get(index).copied().unwrap_or_default()
     }
 
-    /// The body as the JSON shape that the endpoint documents, or 400.
+    /// The body as the JSON object that the endpoint documents, or 400. Serde would also take an array for a struct.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if !self.body.trim_ascii_start().starts_with(b"{") {
+            return Err(Problem::bad("bad request body: expected a JSON object"));
+        }
         parse(self.body)
     }
 

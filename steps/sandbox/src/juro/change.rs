@@ -83,7 +83,8 @@ impl Change {
         let answered: BTreeSet<&str> = self.answers.iter().map(|answer| answer.uid.as_str()).collect();
         for question in template.questions {
             if question.required && template.asks_owner(question) && !answered.contains(question.uid) {
-                problems.push(format!("answers: required question {} ({}) has no answer", question.uid, question.title));
+                problems
+                    .push(format!("answers: required question {} ({}) has no answer", question.uid, question.title));
             }
         }
         if let Err(problem) = self.check(template) {
@@ -239,7 +240,7 @@ fn check_value(list: &str, template: &Template, field_uid: &str, entry: &UidValu
         FieldKind::Choice if !field.choices.contains(&entry.value.as_str()) => {
             problems.push(format!("{list}: the value of {uid} must be one of: {}", field.choices.join(", ")));
         }
-        FieldKind::Number if entry.value.trim().parse::<f64>().is_err() => {
+        FieldKind::Number if !entry.value.trim().parse::<f64>().is_ok_and(f64::is_finite) => {
             problems.push(format!("{list}: the value of {uid} must be a number"));
         }
         FieldKind::Choice | FieldKind::Number | FieldKind::Text | FieldKind::Calendar => {}

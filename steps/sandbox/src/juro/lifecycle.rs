@@ -140,11 +140,9 @@ impl Contract {
             Status::SentForApproval => Err(Problem::not_now()),
             Status::FullySigned => Err(Problem::state("the contract is fully signed")),
             Status::Rejected => Err(Problem::state("the contract was rejected: change it before it is sent again")),
-            Status::Draft
-            | Status::Approved
-            | Status::SentForSigning
-            | Status::SignedByUs
-            | Status::SignedByThem => Ok(()),
+            Status::Draft | Status::Approved | Status::SentForSigning | Status::SignedByUs | Status::SignedByThem => {
+                Ok(())
+            }
         }
     }
 

@@ -188,7 +188,11 @@ const MUTUAL_NDA: Template = Template {
             name: "Us",
             is_owner: true,
             caption: "For us",
-            signatures: &[Signature { uid: "nda-signature-us", upper_text: "Signed by", lower_text: "Authorised signatory" }],
+            signatures: &[Signature {
+                uid: "nda-signature-us",
+                upper_text: "Signed by",
+                lower_text: "Authorised signatory",
+            }],
         },
         Side {
             uid: "nda-side-counterparty",

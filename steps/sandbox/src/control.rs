@@ -1,0 +1,146 @@
+//! The control endpoints under `/_sandbox/`: what a test or a person does to the sandbox itself, and what people would do in
+//! the provider's own pages.
+//!
+//! They need no key, because they are no part of a provider; the sandbox listens on loopback unless told otherwise. A body
+//! must be sent as `application/json`, so that no web page can post here behind its reader's back.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Response, StatusCode};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::faults::Faults;
+use crate::juro::{self, Verdict};
+use crate::limits::BODY_BYTES_MAX;
+use crate::options::WebhookTarget;
+use crate::sandbox::Who;
+use crate::wire::{Problem, Reply, clip, parse};
+use crate::world::{Shared, World};
+
+type Sharing = State<Arc<Shared>>;
+
+/// To be nested under `/_sandbox`.
+pub(crate) fn router() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/counters", get(counters))
+        .route("/webhooks", post(add_webhook))
+        .route("/faults", get(show_faults).post(set_faults))
+        .route("/contracts", get(list_contracts))
+        .route("/contracts/{id}", get(show_contract))
+        .route("/contracts/{id}/{action}", post(act))
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+}
+
+fn answer(result: Result<Value, Problem>) -> Response<Body> {
+    result.map_or_else(Problem::into_reply, |value| Reply::json(&value)).into_response()
+}
+
+async fn unknown() -> Response<Body> {
+    answer(Err(Problem::new(StatusCode::NOT_FOUND, "no such control endpoint")))
+}
+
+async fn wrong_method() -> Response<Body> {
+    answer(Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")))
+}
+
+fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return parse(body);
+    }
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body with content-type: application/json"))
+}
+
+async fn counters(State(shared): Sharing) -> Response<Body> {
+    answer(Ok(json!(shared.lock().counters())))
+}
+
+/// Takes a [`WebhookTarget`]: `{"url", "secret"?, "generation"? ("v2" or "v3")}`. It gets every event.
+async fn add_webhook(State(shared): Sharing, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let register = || {
+        let target: WebhookTarget = read(&headers, &body)?;
+        shared.lock().courier.register(&target, None)?;
+        Ok(json!({"message": "ok"}))
+    };
+    answer(register())
+}
+
+async fn show_faults(State(shared): Sharing) -> Response<Body> {
+    answer(Ok(json!(shared.lock().faults)))
+}
+
+/// Replaces all rules by a list of new ones; an empty list ends all misbehaviour.
+async fn set_faults(State(shared): Sharing, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let replace = || {
+        let faults: Faults = read(&headers, &body)?;
+        Problem::all(&faults.problems())?;
+        shared.lock().faults = faults;
+        Ok(json!({"message": "ok"}))
+    };
+    answer(replace())
+}
+
+async fn list_contracts(State(shared): Sharing) -> Response<Body> {
+    answer(Ok(juro::contracts_json(&shared.lock())))
+}
+
+async fn show_contract(State(shared): Sharing, Path(id): Path<String>) -> Response<Body> {
+    answer(juro::contract_json(&shared.lock(), &id))
+}
+
+/// What an action may say; every part is optional.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActionBody {
+    /// The approver who decides; everyone who still owes a decision when not said.
+    who: Option<String>,
+    /// Who is asked to approve; the owner when not said.
+    approvers: Option<Vec<String>>,
+    /// A side's uid or name; everyone who was asked and has not signed when not said.
+    side: Option<String>,
+}
+
+async fn act(
+    State(shared): Sharing,
+    Path((id, action)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let perform = || {
+        let body = if body.is_empty() { ActionBody::default() } else { read(&headers, &body)? };
+        let mut world = shared.lock();
+        perform_action(&mut world, &id, &action, body)?;
+        juro::contract_json(&world, &id)
+    };
+    answer(perform())
+}
+
+fn perform_action(world: &mut World, id: &str, action: &str, body: ActionBody) -> Result<(), Problem> {
+    match action {
+        "approve" => juro::decide_approval(world, id, body.who.as_deref(), Verdict::Approve),
+        "reject" => juro::decide_approval(world, id, body.who.as_deref(), Verdict::Reject),
+        "request_approval" => juro::request_approval(
+            world,
+            id,
+            body.approvers.unwrap_or_else(|| vec!["approver@sandbox.example".to_owned()]),
+        ),
+        "sign" => {
+            let who = body.side.as_deref().map_or(Who::Outstanding, Who::Side);
+            juro::sign_for(world, id, who).map(drop)
+        }
+        other => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            format!("no action {}: say approve, reject, request_approval or sign", clip(other)),
+        )),
+    }
+}

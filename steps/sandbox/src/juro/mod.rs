@@ -1,0 +1,20 @@
+//! Juro, both generations, over one account: what v3 creates, v2 shows.
+//!
+//! `state` is the model, `lifecycle` decides what may happen, `change` checks what clients send, `ops` performs an effect
+//! together with its counts and webhooks, `v2` and `v3` translate HTTP, `webhook` and `pdf` render. `templates` are the seeds.
+//! The rest of the crate sees the two provider tables and the functions re-exported here, and none of Juro's rules.
+
+mod change;
+mod lifecycle;
+mod ops;
+mod pdf;
+mod state;
+mod templates;
+pub(crate) mod v2;
+pub(crate) mod v3;
+mod webhook;
+
+pub(crate) use ops::{
+    Account, SigningView, Verdict, contract_json, contracts_json, decide_approval, decline, public_pdf,
+    request_approval, sign_for, sign_with_token, signing_view,
+};

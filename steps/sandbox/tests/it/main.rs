@@ -1,0 +1,9 @@
+//! The sandbox as a client sees it: real HTTP on loopback, nothing reached into.
+
+mod bench;
+mod control;
+mod faults;
+mod pages;
+mod v2;
+mod v3;
+mod webhooks;
