@@ -3,7 +3,9 @@
 //! A fact that does not fit the state it meets is ignored: `advance` decides only fitting ones, and a store checks the
 //! journal's integrity, so what is left is a journal written by a newer version, whose facts must not stop an older reader.
 
-use crate::{Cancellation, Event, EventId, Record, RunState, RunStatus, StepId, StepState, Timestamp, Wait, WaitKind};
+use crate::{
+    Cancellation, Event, EventId, OnEvent, Record, RunState, RunStatus, StepId, StepState, Timestamp, Wait, WaitKind,
+};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -166,7 +168,8 @@ fn next(old: StepState, at: Timestamp, event: &Event) -> StepState {
 
 fn parked(input: Arc<Value>, at: Timestamp, wait: &Wait) -> StepState {
     let (wakes, next_poll) = match &wait.kind {
-        WaitKind::Event { look_first: true, .. } => (1, None),
+        // A step that an event alone can end looks once through what came before it was parked.
+        WaitKind::Event { look_first: true, .. } | WaitKind::Event { on_event: OnEvent::Finish(_), .. } => (1, None),
         WaitKind::Event { poll_ms: Some(ms), .. } => (0, Some(at.plus_ms(*ms))),
         WaitKind::Event { .. } | WaitKind::Timer | WaitKind::Approval(_) => (0, None),
     };

@@ -1,7 +1,7 @@
 //! What a run's state owes the world. The one source of commands: a turn's commands are the difference between what was
 //! owed before it and what is owed after it, and recovery carries out the whole set.
 
-use crate::{Command, RunState, StepId, StepState, TimerId, TimerKind, WaitKind};
+use crate::{Command, RunState, StepId, StepState, Subscription, TimerId, TimerKind, WaitKind};
 use std::collections::BTreeSet;
 
 /// Everything the state owes: attempts and looks to be made, timers to be armed, subscriptions to be held.
@@ -38,11 +38,14 @@ fn owe(step: &StepId, state: &StepState, owed: &mut BTreeSet<Command>) {
             if let Some(deadline) = &wait.deadline {
                 owed.insert(Command::ArmTimer { timer: timer(TimerKind::Deadline), at: deadline.at });
             }
-            if let WaitKind::Event { subscriptions, .. } = &wait.kind {
-                owed.extend(
-                    subscriptions.iter().map(|s| Command::Subscribe { step: step.clone(), subscription: s.clone() }),
-                );
-            }
+            let subscriptions = match &wait.kind {
+                WaitKind::Event { subscriptions, .. } => subscriptions.clone(),
+                WaitKind::Approval(_) => vec![Subscription::to_decisions()],
+                WaitKind::Timer => Vec::new(),
+            };
+            owed.extend(
+                subscriptions.into_iter().map(|subscription| Command::Subscribe { step: step.clone(), subscription }),
+            );
         }
         StepState::InDoubt { .. }
         | StepState::Completed { .. }

@@ -53,6 +53,11 @@ impl Subscription {
         Self { topic: format!("{connection}:{correlation}"), matching: BTreeMap::new() }
     }
 
+    /// To people's decisions: the topic under which all open approvals are found.
+    pub fn to_decisions() -> Self {
+        Self { topic: "approvals".to_string(), matching: BTreeMap::new() }
+    }
+
     /// To events of a name, sent by `engross events send` or the API.
     pub fn to_event(kind: &str, matching: BTreeMap<String, String>) -> Self {
         Self { topic: format!("event:{kind}"), matching }

@@ -54,7 +54,7 @@ pub enum Rejection {
     #[error("the run has not started")]
     NotStarted,
     /// The run is over.
-    #[error("the run is over: it {}", .0.as_str())]
+    #[error("the run is over ({})", .0.as_str())]
     Over(RunStatus),
     /// There is no such step.
     #[error("there is no step `{0}` in this run")]

@@ -1,0 +1,89 @@
+//! Waits for events: early, twice, never; polls; and a provider that is away.
+
+use crate::world::{World, plan, step, wait};
+use engross_core::{
+    Completion, EffectClass, ErrorClass, EventId, Input, OnEvent, OutcomeName, ReceivedEvent, StepError, StepId,
+    Subscription, TimerKind, Timestamp, Wait, WaitKind,
+};
+use insta::assert_snapshot;
+use serde_json::json;
+
+fn world(on_event: OnEvent, timeout_ms: Option<u64>) -> World {
+    let mut w = World::start(plan(vec![
+        wait("signed", "").with(|s| s.timeout_ms = timeout_ms),
+        step("download", "signed.approved", EffectClass::Read),
+    ]));
+    let kind = WaitKind::Event {
+        subscriptions: vec![Subscription::to_object("juro", "c1")],
+        look_first: on_event == OnEvent::Check,
+        poll_ms: (on_event == OnEvent::Check).then_some(1_000),
+        on_event,
+    };
+    w.park("signed", Wait { kind, deadline: None });
+    w.trace.clear();
+    w
+}
+
+fn event(id: &str) -> Input {
+    let event = ReceivedEvent {
+        id: EventId::new(id),
+        kind: "contract.signed".into(),
+        data: json!({ "n": 1 }),
+        received_at: Timestamp::from_millis(0),
+    };
+    Input::EventMatched { step: StepId::new("signed"), event }
+}
+
+fn look(check: u32, result: Result<Option<Completion>, StepError>) -> Input {
+    Input::CheckFinished { step: StepId::new("signed"), check, result, random: u32::MAX / 2 }
+}
+
+fn signed() -> Option<Completion> {
+    Some(Completion::new("approved", json!({ "contract": 1 })))
+}
+
+#[test]
+fn a_webhook_wakes_the_step_and_a_look_decides() {
+    let mut w = world(OnEvent::Check, None);
+    w.give(look(1, Ok(None))).give(event("e1")).give(event("e1")).give(look(2, Ok(signed())));
+    assert_snapshot!(w.trace);
+}
+
+#[test]
+fn a_webhook_during_a_look_asks_for_another() {
+    let mut w = world(OnEvent::Check, None);
+    w.give(event("e1")).give(look(1, Ok(None))).give(look(2, Ok(signed())));
+    assert_snapshot!(w.trace);
+}
+
+#[test]
+fn without_any_webhook_the_poll_finds_it() {
+    let mut w = world(OnEvent::Check, None);
+    w.give(look(1, Ok(None)));
+    w.at(1_000).timer("signed", TimerKind::Poll).give(look(2, Ok(signed())));
+    assert_snapshot!(w.trace);
+}
+
+#[test]
+fn a_provider_that_is_away_does_not_end_the_wait_but_one_that_knows_nothing_does() {
+    let mut w = world(OnEvent::Check, None);
+    w.give(look(1, Err(StepError::new(ErrorClass::Transient, "http_503", "away"))));
+    w.at(5_000).timer("signed", TimerKind::Poll);
+    w.give(look(2, Err(StepError::new(ErrorClass::NotFound, "http_404", "no such contract"))));
+    assert_snapshot!(w.trace);
+}
+
+#[test]
+fn the_timeout_of_the_file_ends_the_wait() {
+    let mut w = world(OnEvent::Check, Some(3_000));
+    w.give(look(1, Ok(None)));
+    w.at(3_000).timer("signed", TimerKind::Deadline).give(event("late"));
+    assert_snapshot!(w.trace);
+}
+
+#[test]
+fn an_event_that_ends_the_wait_leaves_its_data_and_is_not_taken_twice() {
+    let mut w = world(OnEvent::Finish(OutcomeName::new("approved")), None);
+    w.give(event("e1")).give(event("e2"));
+    assert_snapshot!(w.trace);
+}
