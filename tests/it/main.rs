@@ -1,1 +1,12 @@
-//! End-to-end tests.
+//! End-to-end tests: the real binary, a real store, real HTTP on loopback, and the sandbox as the provider.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
+
+mod cli;
+mod demo;
+mod faults;
+mod house;
+mod kill;
+mod lab;
+mod serve;
+mod waits;

@@ -1,2 +1,127 @@
-//! The project's chores.
-fn main() {}
+//! The project's chores: `cargo xtask check` is the whole test of the project, `cargo xtask schemas` writes what is generated.
+//!
+//! It runs other programs and prints what they do. It has no logic of the product.
+
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+const HELP: &str = "cargo xtask CHORE
+
+  check      formats, lints and tests everything, and compares what is generated; installs what it needs
+  schemas    writes schemas/ from the code
+  help       this text
+";
+
+fn main() -> ExitCode {
+    let chore = std::env::args().nth(1).unwrap_or_default();
+    let done = match chore.as_str() {
+        "check" => check(),
+        "schemas" => schemas(),
+        "help" | "--help" | "-h" => {
+            print(HELP);
+            Ok(())
+        }
+        other => Err(anyhow::anyhow!("there is no chore `{other}`\n\n{HELP}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is a program for a terminal")]
+fn print(text: &str) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "this is a program for a terminal")]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+}
+
+/// Everything that must hold before a change lands.
+fn check() -> Result<()> {
+    let began = Instant::now();
+    components()?;
+    step("formatting", "cargo", &["fmt", "--all", "--check"])?;
+    step("lints", "cargo", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
+    step("documentation", "cargo", &["test", "--workspace", "--doc", "--locked", "--quiet"])?;
+    step("tests", "cargo", &["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"])?;
+    generated()?;
+    print(&format!("check passed in {} s", began.elapsed().as_secs()));
+    Ok(())
+}
+
+/// rustfmt and clippy, which a minimal toolchain does not have.
+fn components() -> Result<()> {
+    for (component, tool) in [("rustfmt", "cargo-fmt"), ("clippy", "cargo-clippy")] {
+        let there = Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success());
+        if !there {
+            step(&format!("installing {component}"), "rustup", &["component", "add", component])?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes what is generated from the code.
+fn schemas() -> Result<()> {
+    for (name, file) in SCHEMAS {
+        let text = schema(name)?;
+        let path = root().join("schemas").join(file);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        print(&format!("wrote schemas/{file}"));
+    }
+    Ok(())
+}
+
+/// What `engross schema` is asked for, and where it is kept.
+const SCHEMAS: &[(&str, &str)] = &[("workflow", "workflow.schema.json")];
+
+fn schema(name: &str) -> Result<String> {
+    let output = Command::new("cargo")
+        .args(["run", "--quiet", "--locked", "--bin", "engross", "--", "schema", name])
+        .current_dir(root())
+        .output()
+        .context("cargo cannot be run")?;
+    if !output.status.success() {
+        bail!("`engross schema {name}` failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    String::from_utf8(output.stdout).context("a schema is no text")
+}
+
+/// Compares what is committed with what the code gives.
+fn generated() -> Result<()> {
+    print("== generated files");
+    for (name, file) in SCHEMAS {
+        let path = root().join("schemas").join(file);
+        let committed = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        if committed != schema(name)? {
+            bail!("schemas/{file} is not what the code gives; run `cargo xtask schemas` and commit it");
+        }
+    }
+    Ok(())
+}
+
+fn step(what: &str, program: &str, args: &[&str]) -> Result<()> {
+    print(&format!("== {what}: {program} {}", args.join(" ")));
+    let began = Instant::now();
+    let status = Command::new(program)
+        .args(args)
+        .current_dir(root())
+        .status()
+        .with_context(|| format!("{program} cannot be run"))?;
+    if !status.success() {
+        bail!("{what} failed");
+    }
+    print(&format!("== {what}: ok, {} s", began.elapsed().as_secs()));
+    Ok(())
+}

@@ -1,1 +1,32 @@
-//! The shell around the core: commits, dispatch, timers and the webhook inbox.
+//! The shell around the core: it carries what the world says to `advance`, makes the answer durable, and does what it orders.
+//!
+//! - `turn`: one input, one decision, one commit. The only writer of journals.
+//! - `dispatch`: carries out attempts and looks, under each connection's limit.
+//! - `sweeper`: the due index made into inputs. There is no other timer.
+//! - `inbox`: events from outside, kept before they are acknowledged, and matched after.
+//! - `recovery`: after a start, whatever is outstanding is carried out. There is no other recovery.
+//! - `catalog`, `view`, `api`: what the outside sees.
+//!
+//! It decides nothing about a run: that is the core's. It knows no provider: that is the registry's.
+
+mod api;
+mod catalog;
+mod clock;
+mod dispatch;
+mod engine;
+mod error;
+mod inbox;
+pub mod limits;
+pub mod look;
+mod recovery;
+mod sweeper;
+mod turn;
+mod view;
+
+pub use api::{DecisionEffect, StartOptions, Started};
+pub use catalog::RegistryCatalog;
+pub use clock::{Clock, Ids, SystemClock, SystemIds};
+pub use engine::{Engine, Options, Published};
+pub use error::{Error, HookError};
+pub use inbox::Accepted;
+pub use view::{ApprovalView, RunView, StepView, TimelineEntry, doing, timeline};

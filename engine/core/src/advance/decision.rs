@@ -60,6 +60,15 @@ fn verdict_of(outcome: &OutcomeName) -> &'static str {
     }
 }
 
+/// What an approval leaves that nobody decided in time: who had said yes by then, and that it was not enough.
+pub(super) fn outputs_at_the_deadline(outcome: &str, state: &StepState) -> Option<Value> {
+    let StepState::Waiting { wait, decisions, .. } = state else { return None };
+    match &wait.kind {
+        WaitKind::Approval(approval) => Some(outputs(outcome, approval, decisions)),
+        WaitKind::Event { .. } | WaitKind::Timer => None,
+    }
+}
+
 fn outputs(outcome: &str, approval: &Approval, decisions: &[Decision]) -> Value {
     let last = decisions.last();
     json!({

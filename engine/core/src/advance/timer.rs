@@ -1,8 +1,8 @@
 //! Timers that are due. A timer that no longer fits the state has been overtaken, and changes nothing.
 
-use super::{Work, attempt, cancel};
+use super::{Work, attempt, cancel, decision};
 use crate::{Event, Person, ResolvedBy, StepId, StepState, TimerId, TimerKind};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub(super) fn fired(work: &mut Work<'_>, timer: &TimerId) {
     match (&timer.step, timer.kind) {
@@ -38,15 +38,12 @@ fn poll(work: &mut Work<'_>, step: &StepId) {
 }
 
 pub(super) fn deadline(work: &mut Work<'_>, step: &StepId) {
-    if let Some(StepState::Waiting { wait, .. }) = work.state.steps.get(step)
+    if let Some(state @ StepState::Waiting { wait, .. }) = work.state.steps.get(step)
         && let Some(deadline) = &wait.deadline
         && deadline.at <= work.now()
     {
         let outcome = deadline.outcome.clone();
-        let outputs = match outcome.as_str() {
-            "expired" => json!({ "decision": "expired" }),
-            _ => Value::Null,
-        };
+        let outputs = decision::outputs_at_the_deadline(outcome.as_str(), state).unwrap_or(Value::Null);
         attempt::complete(work, step, outcome, outputs, ResolvedBy::Timer);
     }
 }

@@ -78,7 +78,7 @@ fn attempt_one(world: &mut World, step: &StepId, attempt: u32, choice: u8) {
         world.intend(id, attempt);
     }
     match choice % 7 {
-        0 | 1 | 2 => world.done(id, attempt),
+        0..=2 => world.done(id, attempt),
         3 => world.fails(id, attempt, StepError::new(ErrorClass::Invalid, "no", "no")),
         4 => world.fails(id, attempt, StepError::new(ErrorClass::Transient, "away", "away")),
         5 if !reads => world.fails(id, attempt, StepError::new(ErrorClass::Transient, "lost", "lost").maybe_done()),

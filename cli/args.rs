@@ -1,0 +1,102 @@
+//! What can be asked. The doc comments are the manual.
+
+use crate::commands;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A durable workflow engine for contracts.
+///
+/// A workflow file says what must happen to a contract; Engross makes it happen once.
+#[derive(Debug, Parser)]
+#[command(
+    name = "engross",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done and good; 1 done and not good (mistakes in a workflow, a run that did not succeed); \
+                  2 could not be done; 130 interrupted.\nData is printed to stdout, everything else to stderr."
+)]
+pub struct Args {
+    /// The configuration file [default: engross.yaml, if it is there]
+    #[arg(long, global = true, value_name = "FILE", env = "ENGROSS_CONFIG")]
+    pub config: Option<PathBuf>,
+
+    /// What is logged to stderr, as in `info` or `engross_runtime=debug` [default: warn]
+    #[arg(long, global = true, value_name = "FILTER", env = "ENGROSS_LOG")]
+    pub log: Option<String>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the main job from beginning to end, with a sandbox: no keys, no network
+    Demo(commands::demo::Demo),
+    /// Check workflow files; nothing is sent
+    Validate(commands::validate::Validate),
+    /// Show what a run would do: the order, and each request as it would be sent
+    Plan(commands::plan::Plan),
+    /// Draw a workflow
+    Graph(commands::graph::Graph),
+    /// Start a run and follow it to its end
+    Run(commands::run::Run),
+    /// Run the engine and its API until stopped
+    Serve(commands::serve::Serve),
+    /// Look at runs, follow them, give them up
+    #[command(subcommand)]
+    Runs(commands::runs::Runs),
+    /// See what waits for a decision, and decide
+    #[command(subcommand)]
+    Approvals(commands::approvals::Approvals),
+    /// Send events that workflows wait for
+    #[command(subcommand)]
+    Events(commands::events::Events),
+    /// Print JSON Schemas, for editors and programs
+    Schema(commands::schema::Schema),
+    /// Run the providers' stand-ins alone
+    Sandbox(commands::sandbox::SandboxArgs),
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// How data is printed, as an option.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub struct FormatArg {
+    /// How data is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Which engine is asked.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct ServerArg {
+    /// The API of the engine [default: whichever process holds the data directory]
+    #[arg(long, value_name = "URL", env = "ENGROSS_SERVER")]
+    pub server: Option<String>,
+}
+
+/// Who acts.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct AsArg {
+    /// Who acts: an e-mail address, as in `people:` of engross.yaml
+    #[arg(long = "as", value_name = "WHO", env = "ENGROSS_USER")]
+    pub who: Option<String>,
+}
+
+impl AsArg {
+    /// Whoever was named, or the user of this machine's account.
+    pub fn or_account(&self) -> String {
+        let account = || std::env::var("USER").ok().filter(|user| !user.is_empty());
+        self.who.clone().or_else(account).unwrap_or_else(|| "unknown".to_string())
+    }
+}

@@ -1,0 +1,52 @@
+//! `engross events`: send events that workflows wait for.
+
+use crate::args::{FormatArg, ServerArg};
+use crate::config::Config;
+use crate::exit::{self, Exit};
+use crate::{offline, ui};
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use engross_server::wire;
+
+/// Send events that workflows wait for.
+#[derive(Debug, Subcommand)]
+pub enum Events {
+    /// Send one event
+    Send(Send),
+}
+
+/// The event.
+#[derive(Debug, Args)]
+pub struct Send {
+    /// Its type, such as crm/opportunity.won
+    pub kind: String,
+
+    /// What it says, as JSON
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    pub data: String,
+
+    /// Its id: sent twice with one id, it is one event
+    #[arg(long)]
+    pub id: Option<String>,
+
+    #[command(flatten)]
+    pub server: ServerArg,
+
+    #[command(flatten)]
+    pub format: FormatArg,
+}
+
+/// Carries it out.
+///
+/// # Errors
+/// The data are no JSON, or no engine runs.
+pub async fn run(events: Events, config: &Config) -> Result<Exit> {
+    let Events::Send(args) = events;
+    let data = serde_json::from_str(&args.data).context("--data is not JSON")?;
+    let client = offline::must_run(config, &args.server)?;
+    let sent = client.send_event(&wire::SendEvent { kind: args.kind, id: args.id, data }).await?;
+    ui::print(args.format.format, &sent, || {
+        format!("event {} {}\n", sent.id, if sent.duplicate { "was there already" } else { "accepted" })
+    });
+    Ok(exit::OK)
+}

@@ -1,0 +1,48 @@
+//! The verbs, one file each. Each has its arguments and a `run` that answers with an exit code.
+
+pub mod approvals;
+pub mod demo;
+pub mod events;
+pub mod graph;
+pub mod plan;
+pub mod run;
+pub mod runs;
+pub mod sandbox;
+pub mod schema;
+pub mod serve;
+pub mod validate;
+
+use crate::args::{Args, Command};
+use crate::exit::{self, Exit};
+use crate::{config, ui};
+
+/// Carries a command out.
+pub async fn run(args: Args) -> Exit {
+    let result = async {
+        let config = match &args.command {
+            // These need no configuration, and must work beside a broken one.
+            Command::Demo(_) | Command::Sandbox(_) => config::Config::default(),
+            _ => config::load(args.config.as_deref())?,
+        };
+        match args.command {
+            Command::Demo(demo) => demo::run(demo).await,
+            Command::Validate(validate) => validate::run(&validate, &config),
+            Command::Plan(plan) => plan::run(&plan, &config),
+            Command::Graph(graph) => graph::run(&graph, &config),
+            Command::Run(run) => run::run(run, &config).await,
+            Command::Serve(serve) => serve::run(serve, &config).await,
+            Command::Runs(runs) => runs::run(runs, &config).await,
+            Command::Approvals(approvals) => approvals::run(approvals, &config).await,
+            Command::Events(events) => events::run(events, &config).await,
+            Command::Schema(schema) => schema::run(&schema, &config),
+            Command::Sandbox(sandbox) => sandbox::run(sandbox).await,
+        }
+    };
+    match result.await {
+        Ok(exit) => exit,
+        Err(error) => {
+            ui::error(&error);
+            exit::COULD_NOT
+        }
+    }
+}

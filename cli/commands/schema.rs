@@ -1,0 +1,50 @@
+//! `engross schema`: JSON Schemas, for editors and programs.
+
+use crate::config::Config;
+use crate::exit::{self, Exit};
+use crate::{host, ui};
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::json;
+
+/// Print JSON Schemas, for editors and programs.
+///
+/// Without a name: the schema of workflow files, for yaml-language-server. With the name of a step, such as `approval` or
+/// `juro/create_contract`: what it takes, what it leaves, how it ends.
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// `workflow`, or the name of a step
+    #[arg(default_value = "workflow")]
+    pub name: String,
+}
+
+/// Carries it out.
+///
+/// # Errors
+/// There is no such step.
+pub fn run(args: &Schema, config: &Config) -> Result<Exit> {
+    let registry = host::registry(config)?;
+    if args.name == "workflow" {
+        let catalog = host::catalog(&registry, config);
+        ui::json(&engross_compiler::workflow_schema(&catalog));
+        return Ok(exit::OK);
+    }
+    let Some(step) = registry.step(&args.name) else {
+        let names: Vec<&str> = registry.specs().map(|s| s.uses.as_str()).collect();
+        match engross_source::nearest(&args.name, names.iter().copied()) {
+            Some(near) => bail!("there is no step `{}`; did you mean `{near}`?", args.name),
+            None => bail!("there is no step `{}`; there are {}", args.name, names.join(", ")),
+        }
+    };
+    let spec = step.spec();
+    ui::json(&json!({
+        "uses": spec.uses,
+        "title": spec.title,
+        "kind": spec.kind,
+        "effect": spec.effect,
+        "outcomes": spec.outcomes,
+        "input": spec.input,
+        "output": spec.output,
+    }));
+    Ok(exit::OK)
+}

@@ -1,0 +1,72 @@
+//! `engross validate`: every mistake that can be known before a run.
+
+use crate::args::{Format, FormatArg};
+use crate::config::Config;
+use crate::exit::{self, Exit};
+use crate::{host, sources, ui};
+use anyhow::Result;
+use clap::Args;
+use engross_source::{Diagnostic, Severity, diagnostic};
+use std::path::PathBuf;
+
+/// Check workflow files; nothing is sent.
+///
+/// Findings are printed to stdout as `path:line:col: error[CODE] message`, with the source line and a hint. With an
+/// engross.yaml, connections are checked as well.
+#[derive(Debug, Args)]
+pub struct Validate {
+    /// Files, or folders whose .yaml files are meant
+    #[arg(default_value = "workflows")]
+    pub paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub format: FormatArg,
+}
+
+/// Carries it out.
+///
+/// # Errors
+/// A path that is not there.
+pub fn run(args: &Validate, config: &Config) -> Result<Exit> {
+    let registry = host::registry(config)?;
+    let catalog = host::catalog(&registry, config);
+    let paths = sources::find(&args.paths)?;
+    let mut findings: Vec<Diagnostic> = Vec::new();
+    let mut files = Vec::new();
+    for path in &paths {
+        match sources::read(path)? {
+            sources::Read::NotText(file, diagnostic) => {
+                findings.push(*diagnostic);
+                files.push(file);
+            }
+            sources::Read::Text(file) => {
+                match engross_compiler::compile(&file, &catalog) {
+                    Ok(compiled) => findings.extend(compiled.warnings),
+                    Err(found) => findings.extend(found),
+                }
+                files.push(file);
+            }
+        }
+    }
+    let errors = findings.iter().filter(|d| d.severity == Severity::Error).count();
+    match args.format.format {
+        Format::Json => ui::json(&diagnostic::render_json(&findings, &files)),
+        Format::Text => {
+            if !findings.is_empty() {
+                ui::data(&diagnostic::render_text(&findings, &files, ui::data_is_coloured()));
+            }
+            let warnings = findings.len() - errors;
+            ui::note(&format!(
+                "{}: {}, {}",
+                count(paths.len(), "file"),
+                count(errors, "error"),
+                count(warnings, "warning")
+            ));
+        }
+    }
+    Ok(if errors == 0 { exit::OK } else { exit::NOT_GOOD })
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}

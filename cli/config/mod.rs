@@ -1,0 +1,115 @@
+//! `engross.yaml`: connections, people, where things are kept, and where the server listens.
+//!
+//! `parse` reads the file with every mistake at once and no secret; `secrets` reads the environment and the files that it
+//! names, when an engine is really started. A workflow never sees any of it.
+
+mod parse;
+mod secrets;
+
+pub use parse::parse;
+
+use crate::sources;
+use anyhow::{Result, bail};
+use engross_core::Person;
+use engross_source::{Diagnostic, SourceFile};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// The file that is read when no other is named.
+pub const DEFAULT_FILE: &str = "engross.yaml";
+
+/// Where the server listens when nothing else is said.
+pub const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7878);
+
+/// How many requests a connection may have under way at once when nothing else is said.
+pub const DEFAULT_CONCURRENCY: usize = 4;
+
+/// A configuration, its secrets still unread.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Whether there is a file at all; without one, workflows are checked without connections.
+    pub is_file: bool,
+    /// The named connections.
+    pub connections: BTreeMap<String, ConnectionConfig>,
+    /// Groups and the people in them.
+    pub people: BTreeMap<String, Vec<Person>>,
+    /// The store's folder.
+    pub data: PathBuf,
+    /// The files' folder.
+    pub files: PathBuf,
+    /// The workflows' folder.
+    pub workflows: PathBuf,
+    /// Where the server listens; none when the file does not say.
+    pub listen: Option<SocketAddr>,
+    /// The API's token.
+    pub token: Option<Text>,
+    /// Hosts in private networks that `http` and `notify` may reach.
+    pub http_allow: Vec<String>,
+}
+
+/// One connection, its secrets still unread.
+#[derive(Clone, Debug)]
+pub struct ConnectionConfig {
+    /// The provider.
+    pub provider: String,
+    /// Where requests go instead of where the manifest says.
+    pub base_url: Option<url::Url>,
+    /// How many requests may be under way at once.
+    pub concurrency: usize,
+    /// Everything the manifest asks for.
+    pub settings: BTreeMap<String, Text>,
+    /// `token`, `secret`, `header` and `scheme` of `webhook`.
+    pub webhook: BTreeMap<String, Text>,
+}
+
+/// A value that is in the file, or where the file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// In the file.
+    Plain(String),
+    /// In this variable of the environment.
+    Env(String),
+    /// In this file.
+    File(PathBuf),
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            is_file: false,
+            connections: BTreeMap::new(),
+            people: BTreeMap::new(),
+            data: PathBuf::from("data"),
+            files: PathBuf::from("files"),
+            workflows: PathBuf::from("workflows"),
+            listen: None,
+            token: None,
+            http_allow: Vec::new(),
+        }
+    }
+}
+
+/// The configuration that is meant: the named file, or `engross.yaml` if it is there, or nothing.
+///
+/// # Errors
+/// A named file that is not there, or a file with mistakes, all of them shown.
+pub fn load(named: Option<&Path>) -> Result<Config> {
+    let path = match named {
+        Some(path) => path.to_path_buf(),
+        None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
+        None => return Ok(Config::default()),
+    };
+    let (file, parsed) = match sources::read(&path)? {
+        sources::Read::Text(file) => {
+            let parsed = parse(&file);
+            (file, parsed)
+        }
+        sources::Read::NotText(file, diagnostic) => (file, Err(vec![*diagnostic])),
+    };
+    parsed.or_else(|diagnostics: Vec<Diagnostic>| {
+        crate::ui::diagnostics(&diagnostics, std::slice::from_ref::<SourceFile>(&file));
+        bail!("{} has mistakes", path.display())
+    })
+}

@@ -1,0 +1,164 @@
+//! An engine and its server in this process, wired to the providers and the configuration.
+
+use crate::config::Config;
+use anyhow::{Context, Result, anyhow, bail};
+use engross_compiler::TeraEvaluator;
+use engross_runtime::{Clock, Engine, Ids, Options, RegistryCatalog, SystemClock, SystemIds};
+use engross_server::{Library, Server};
+use engross_step_api::{Connection, Directory, Registry};
+use engross_store::{Committer, FileStore, Holder, SledStore, Store};
+use secrecy::ExposeSecret;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A running engine with its server.
+pub struct Host {
+    /// The engine.
+    pub engine: Engine,
+    /// Its API.
+    pub server: Server,
+    committer: Committer,
+}
+
+/// Every operation that this binary and the configuration bring.
+///
+/// # Errors
+/// Two operations of one name.
+pub fn registry(config: &Config) -> Result<Registry> {
+    let mut registry = Registry::new();
+    let policy = engross_builtin::HttpPolicy { allow: config.http_allow.clone() };
+    engross_builtin::register(&mut registry, &policy)?;
+    for provider in engross_providers::builtin() {
+        registry.add_provider(provider)?;
+    }
+    Ok(registry)
+}
+
+/// What workflows are checked against: with the configuration's connections, if there is one.
+pub fn catalog<'a>(registry: &'a Registry, config: &Config) -> RegistryCatalog<'a> {
+    let connections = config
+        .is_file
+        .then(|| config.connections.iter().map(|(name, c)| (name.clone(), c.provider.clone())).collect());
+    RegistryCatalog { registry, connections }
+}
+
+/// Starts an engine and its server. `program` is how the holder of the data directory is called to others.
+///
+/// # Errors
+/// The data directory is held, the address is taken, a secret is missing, a connection cannot be used.
+pub async fn start(config: &Config, listen: SocketAddr, program: &str) -> Result<Host> {
+    let registry = Arc::new(registry(config)?);
+    let options =
+        engross_server::Options { listen, token: config.api_token()?, library: Library { folder: config.workflows.clone() } };
+    let store = open(&config.data, program).await?;
+    let tokens = Tokens { file: config.data.join("webhook-tokens.json") };
+    let connections = connections(config, &registry, &tokens)?;
+    let listener = Server::bind(&options).await?;
+    let files = FileStore::local(&config.files).with_context(|| format!("cannot use {}", config.files.display()))?;
+    let committer = Committer::start(store.clone() as Arc<dyn Store>);
+    let engine = Engine::start(Options {
+        store: store.clone(),
+        committer: committer.clone(),
+        files: Arc::new(files),
+        registry,
+        connections,
+        directory: Arc::new(Directory::new(config.people.clone())),
+        evaluator: Arc::new(TeraEvaluator::default()),
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(SystemIds),
+    })
+    .await?;
+    let server = Server::start(listener, options, engine.clone()).context("cannot serve")?;
+    store.announce_api(&server.url()).context("cannot say where the API is")?;
+    Ok(Host { engine, server, committer })
+}
+
+async fn open(data: &Path, program: &str) -> Result<Arc<SledStore>> {
+    let (data, program) = (data.to_path_buf(), program.to_string());
+    let opened = tokio::task::spawn_blocking(move || SledStore::open(&data, Holder::this_process(program, SystemClock.now()))).await;
+    match opened? {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error @ engross_store::Error::Held { .. }) => {
+            Err(anyhow!("{error}\n  hint: commands that need it use its API by themselves; or stop it first"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn connections(config: &Config, registry: &Registry, tokens: &Tokens) -> Result<BTreeMap<String, Arc<Connection>>> {
+    let made_up = tokens.for_connections(config.connections.keys())?;
+    let connections = config.connections(|name| made_up.get(name).cloned().unwrap_or_default())?;
+    let mut problems = Vec::new();
+    for connection in connections.values() {
+        match registry.provider(&connection.provider) {
+            Some(provider) => problems.extend(
+                provider.check_connection(connection).into_iter().map(|p| format!("connection `{}`: {p}", connection.name)),
+            ),
+            None => {
+                let known: Vec<&str> = registry.providers().map(|p| p.name()).collect();
+                let (name, provider) = (&connection.name, &connection.provider);
+                problems.push(format!("connection `{name}`: there is no provider `{provider}`; there are {}", known.join(", ")));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(connections) } else { bail!("{}", problems.join("\n       ")) }
+}
+
+impl Host {
+    /// Where a connection's webhooks go on this machine. Holds the token: for the operator's eyes only.
+    pub fn hook_url(&self, connection: &Connection) -> Option<String> {
+        let token = connection.webhook.token.as_ref()?;
+        Some(format!("{}/hooks/{}/{}", self.server.url(), connection.name, token.expose_secret()))
+    }
+
+    /// Ends when the store has failed for good: the process must end then, since nothing can be kept any more.
+    pub async fn failed(&self) -> String {
+        self.committer.failed().await
+    }
+
+    /// Stops taking work. What is on its way is recovered by the next start.
+    pub fn stop(self) {
+        self.engine.stop();
+        self.server.stop();
+    }
+}
+
+/// Webhook tokens that the engine made up, kept beside the store so that a URL given to a provider stays good.
+struct Tokens {
+    file: PathBuf,
+}
+
+impl Tokens {
+    fn for_connections<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<BTreeMap<String, String>> {
+        let shown = self.file.display();
+        let mut tokens: BTreeMap<String, String> = match std::fs::read(&self.file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("{shown} is damaged"))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {shown}")),
+        };
+        let known = tokens.len();
+        for name in names {
+            tokens.entry(name.clone()).or_insert_with(|| SystemIds.token());
+        }
+        if tokens.len() > known {
+            self.write(&tokens).with_context(|| format!("cannot write {shown}"))?;
+        }
+        Ok(tokens)
+    }
+
+    /// Written beside and renamed, so that a crash leaves the old tokens or the new ones.
+    fn write(&self, tokens: &BTreeMap<String, String>) -> Result<()> {
+        let beside = self.file.with_extension("json.new");
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&beside)?;
+        file.write_all(&serde_json::to_vec_pretty(tokens)?)?;
+        file.sync_all()?;
+        Ok(std::fs::rename(&beside, &self.file)?)
+    }
+}

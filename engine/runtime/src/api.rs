@@ -1,0 +1,157 @@
+//! What people and programs ask of the engine: starts, decisions, cancellations, and looks at runs.
+
+use crate::engine::Engine;
+use crate::limits::{RUNS_PER_PAGE, TEXT_CHARS_MAX};
+use crate::turn::Begun;
+use crate::view::{self, ApprovalView, RunView};
+use crate::Error;
+use engross_compiler::{Compiled, validate_inputs};
+use engross_core::{Decision, Event, Input, Person, Record, RunId, StartRequest, StepId, Subscription, Verdict};
+use engross_source::SourceFile;
+use engross_store::{RunHead, RunQuery, StoredPlan};
+use serde::Serialize;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Who starts a run, and under which key.
+#[derive(Clone, Debug)]
+pub struct StartOptions {
+    /// Who asks.
+    pub requester: Person,
+    /// A key for this start; the workflow's `run.key` where there is none.
+    pub key: Option<String>,
+}
+
+/// What became of a start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Started {
+    /// The run: a new one, or the one that holds the key.
+    pub run: RunId,
+    /// Whether it was there already.
+    pub attached: bool,
+}
+
+/// What a decision did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecisionEffect {
+    /// It counts, and others have to decide as well.
+    Recorded,
+    /// It counts, and it ended the approval.
+    Decided,
+    /// It came too late: the approval had expired.
+    Expired,
+}
+
+impl Engine {
+    /// Starts a run of a compiled workflow. The answer comes when the start is durable.
+    ///
+    /// # Errors
+    /// Inputs that do not fit, a title or key that cannot be computed, or the store.
+    pub async fn start_run(&self, compiled: Compiled, file: &SourceFile, inputs: Value, how: StartOptions) -> Result<Started, Error> {
+        named("requester", how.requester.as_str())?;
+        if let Some(key) = &how.key {
+            named("key", key)?;
+        }
+        let inputs = validate_inputs(&compiled.plan, inputs)
+            .map_err(|problems| Error::Inputs(problems.iter().map(ToString::to_string).collect()))?;
+        let plan = Arc::new(compiled.plan);
+        let stored = StoredPlan {
+            digest: plan.digest().clone(),
+            definition: plan.definition().clone(),
+            source: file.text().to_string(),
+        };
+        let run = self.inner.ids.run(self.inner.clock.now());
+        let request = StartRequest { run, inputs, requester: how.requester, key: how.key };
+        self.inner.remember(plan.clone());
+        match self.first_turn(plan, Input::Start(request), stored).await? {
+            Begun::New(done) => Ok(Started { run: done.state.run.clone(), attached: false }),
+            Begun::Attached(run) => Ok(Started { run, attached: true }),
+        }
+    }
+
+    /// Records a person's decision about a waiting approval.
+    ///
+    /// # Errors
+    /// It does not count, and why; nothing is kept of it then.
+    pub async fn decide(
+        &self,
+        run: &RunId,
+        step: &StepId,
+        by: Person,
+        verdict: Verdict,
+        comment: Option<String>,
+    ) -> Result<DecisionEffect, Error> {
+        named("name of the person", by.as_str())?;
+        if comment.as_ref().is_some_and(|c| c.chars().count() > TEXT_CHARS_MAX) {
+            return Err(Error::BadRequest(format!("a comment may have {TEXT_CHARS_MAX} characters at most")));
+        }
+        let decision = Decision { by, verdict, comment, at: self.inner.clock.now() };
+        let done = self.turn(run, Input::Decision { step: step.clone(), decision }).await?;
+        let recorded = done.events.iter().any(|e| matches!(e, Event::DecisionRecorded { .. }));
+        let ended = done.events.iter().any(|e| matches!(e, Event::StepCompleted { step: s, .. } if s == step));
+        Ok(match (recorded, ended) {
+            (true, false) => DecisionEffect::Recorded,
+            (true, true) => DecisionEffect::Decided,
+            (false, _) => DecisionEffect::Expired,
+        })
+    }
+
+    /// Gives a run up: what has left is waited for, nothing new starts.
+    ///
+    /// # Errors
+    /// No such run, or it is over.
+    pub async fn cancel(&self, run: &RunId, by: Person, reason: Option<String>) -> Result<RunView, Error> {
+        named("name of the person", by.as_str())?;
+        self.turn(run, Input::Cancel { by, reason }).await?;
+        self.run(run).await
+    }
+
+    /// A run as it stands.
+    ///
+    /// # Errors
+    /// No such run, or the store.
+    pub async fn run(&self, run: &RunId) -> Result<RunView, Error> {
+        let loaded = self.current(run).await?;
+        Ok(view::run(&loaded.plan, &loaded.state))
+    }
+
+    /// The records of a run after number `after`.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn journal(&self, run: &RunId, after: u64) -> Result<Vec<Record>, Error> {
+        self.inner.journal(run, after).await
+    }
+
+    /// Heads of runs, newest first.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn runs(&self, mut query: RunQuery) -> Result<Vec<RunHead>, Error> {
+        query.limit = query.limit.clamp(1, RUNS_PER_PAGE);
+        self.inner.read(move |store| store.runs(&query)).await
+    }
+
+    /// All approvals that wait for people, oldest run first.
+    ///
+    /// # Errors
+    /// The store.
+    pub async fn approvals(&self) -> Result<Vec<ApprovalView>, Error> {
+        let topic = Subscription::to_decisions().topic;
+        let waits = self.inner.read(move |store| store.waits(&topic)).await?;
+        let mut approvals = Vec::with_capacity(waits.len());
+        for wait in waits {
+            let loaded = self.current(&wait.run).await?;
+            approvals.extend(view::approval(&loaded.state, &wait.step));
+        }
+        Ok(approvals)
+    }
+}
+
+fn named(what: &str, text: &str) -> Result<(), Error> {
+    if text.trim().is_empty() || text.chars().count() > TEXT_CHARS_MAX || text.chars().any(char::is_control) {
+        return Err(Error::BadRequest(format!("the {what} must be 1 to {TEXT_CHARS_MAX} printable characters")));
+    }
+    Ok(())
+}

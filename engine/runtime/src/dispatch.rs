@@ -1,0 +1,265 @@
+//! Attempts and looks: what a turn ordered is done here, and what comes back is the run's next input.
+//!
+//! The order that everything rests on: the intent of an effect is durable before `execute` is called, and `execute` is never
+//! called without it. A panic in a plugin is a failed attempt, not a dead engine.
+
+use crate::engine::{Engine, lock};
+use crate::limits::ATTEMPT_MS_MAX;
+use crate::turn::Loaded;
+use crate::{Error, inbox};
+use engross_core::limits::OUTPUT_BYTES_MAX;
+use engross_core::{
+    Completion, EffectClass, ErrorClass, EventId, IdempotencyKey, Input, OnEvent, PlanStep, RunId, StepError, StepId,
+    StepResult, StepState, WaitKind,
+};
+use engross_step_api::{Reconciled, Step, StepContext, Wake};
+use futures_util::FutureExt;
+use serde_json::Value;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Begins an attempt in the background.
+pub(crate) fn run_step(engine: Engine, run: RunId, step: StepId, attempt: u32) {
+    tokio::spawn(async move {
+        if let Err(error) = attempt_step(&engine, &run, &step, attempt).await {
+            report(&error, &run, &step);
+        }
+    });
+}
+
+/// Begins a look in the background.
+pub(crate) fn check_step(engine: Engine, run: RunId, step: StepId, check: u32) {
+    tokio::spawn(async move {
+        if let Err(error) = look(&engine, &run, &step, check).await {
+            report(&error, &run, &step);
+        }
+    });
+}
+
+fn report(error: &Error, run: &RunId, step: &StepId) {
+    match error {
+        // The run has moved on without this attempt or look: cancelled, or ended by somebody else first.
+        Error::Rejected(rejection) => tracing::debug!(%run, %step, %rejection, "an answer came too late to matter"),
+        error => tracing::error!(%run, %step, %error, "a step's answer could not be kept"),
+    }
+}
+
+/// Everything an attempt needs, read from the run's state when its turn has come.
+struct Job {
+    plugin: Arc<dyn Step>,
+    spec: PlanStep,
+    context: StepContext,
+    input: Arc<Value>,
+    budget: Duration,
+}
+
+async fn attempt_step(engine: &Engine, run: &RunId, step: &StepId, attempt: u32) -> Result<(), Error> {
+    let _permits = permits(engine, run, step).await?;
+    if engine.inner.is_stopping() {
+        return Ok(());
+    }
+    let loaded = engine.current(run).await?;
+    let Some(StepState::Running { attempt: now, input, maybe_done, deadline, .. }) = loaded.state.steps.get(step) else {
+        return Ok(());
+    };
+    if *now != attempt {
+        return Ok(());
+    }
+    let budget = deadline.map_or(ATTEMPT_MS_MAX, |d| d.ms_since(engine.inner.clock.now()).min(ATTEMPT_MS_MAX));
+    let result = match job(engine, &loaded, step, attempt, input.clone(), Duration::from_millis(budget)) {
+        Ok(job) => match carry_out(engine, &job, *maybe_done).await? {
+            Some(result) => result,
+            None => return Ok(()),
+        },
+        Err(error) => Err(error),
+    };
+    let random = engine.inner.ids.random();
+    engine.turn(run, Input::StepFinished { step: step.clone(), attempt, result, random }).await?;
+    Ok(())
+}
+
+/// Looks an uncertain effect up, journals the intent, then acts. `None` when the run no longer wants the attempt.
+async fn carry_out(engine: &Engine, job: &Job, maybe_done: bool) -> Result<Option<Result<StepResult, StepError>>, Error> {
+    if maybe_done && job.spec.effect == EffectClass::Reconcilable {
+        let looked = bounded(job.budget, job.plugin.reconcile(&job.context, &job.input)).await;
+        match looked {
+            Ok(Reconciled::Done(done)) => return Ok(Some(checked(&job.spec, StepResult::Reconciled(done)))),
+            Ok(Reconciled::NotDone) => {}
+            // Whatever the look-up says of itself, the effect that it was to find is as uncertain as before.
+            Err(error) => return Ok(Some(Err(error.maybe_done()))),
+        }
+    }
+    if job.spec.effect != EffectClass::Read {
+        let (step, attempt) = (job.spec.id.clone(), job.context.attempt);
+        match engine.turn(&job.context.run, Input::EffectIntending { step, attempt }).await {
+            Ok(_) => {}
+            Err(Error::Rejected(rejection)) => {
+                tracing::debug!(run = %job.context.run, step = %job.spec.id, %rejection, "nothing left: the run moved on");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let result = bounded(job.budget, job.plugin.execute(&job.context, &job.input)).await;
+    let result = match result {
+        Ok(result) => checked(&job.spec, result),
+        Err(error) if job.spec.effect == EffectClass::Read => {
+            Err(StepError { effect: engross_core::EffectState::NotDone, ..error })
+        }
+        Err(error) => Err(error),
+    };
+    Ok(Some(result))
+}
+
+async fn look(engine: &Engine, run: &RunId, step: &StepId, check: u32) -> Result<(), Error> {
+    let _permits = permits(engine, run, step).await?;
+    if engine.inner.is_stopping() {
+        return Ok(());
+    }
+    let loaded = engine.current(run).await?;
+    let Some(StepState::Waiting { wait, input, woken_by, wakes, .. }) = loaded.state.steps.get(step) else {
+        return Ok(());
+    };
+    if *wakes != check {
+        return Ok(());
+    }
+    let result = match &wait.kind {
+        WaitKind::Event { on_event: OnEvent::Finish(_), subscriptions, .. } => {
+            let since = loaded.state.started_at;
+            if inbox::bring_earlier(engine, run, step, subscriptions, since).await? {
+                return Ok(());
+            }
+            Ok(None)
+        }
+        WaitKind::Event { .. } | WaitKind::Timer | WaitKind::Approval(_) => {
+            let budget = Duration::from_millis(ATTEMPT_MS_MAX);
+            match job(engine, &loaded, step, check, input.clone(), budget) {
+                Ok(job) => check_once(&job, woken_by.clone()).await,
+                Err(error) => Err(error),
+            }
+        }
+    };
+    let random = engine.inner.ids.random();
+    engine.turn(run, Input::CheckFinished { step: step.clone(), check, result, random }).await?;
+    Ok(())
+}
+
+async fn check_once(job: &Job, woken_by: Option<EventId>) -> Result<Option<Completion>, StepError> {
+    let wake = woken_by.map_or(Wake::Poll, Wake::Event);
+    match bounded(job.budget, job.plugin.check(&job.context, &job.input, wake)).await? {
+        Some(done) => match checked(&job.spec, StepResult::Done(done))? {
+            StepResult::Done(done) | StepResult::Reconciled(done) => Ok(Some(done)),
+            StepResult::Parked(_) => Ok(None),
+        },
+        None => Ok(None),
+    }
+}
+
+/// The right to be at work: one of the engine's, and one of the connection's.
+async fn permits(engine: &Engine, run: &RunId, step: &StepId) -> Result<[Option<tokio::sync::OwnedSemaphorePermit>; 2], Error> {
+    let loaded = engine.current(run).await?;
+    let connection = loaded.plan.step(step).and_then(|s| s.connection.as_ref());
+    let of_connection = match connection.and_then(|name| engine.inner.permits.get(name)) {
+        Some(semaphore) => Some(semaphore.clone().acquire_owned().await.map_err(|_| Error::Stopping)?),
+        None => None,
+    };
+    let of_engine = engine.inner.working.clone().acquire_owned().await.map_err(|_| Error::Stopping)?;
+    Ok([of_connection, Some(of_engine)])
+}
+
+fn job(
+    engine: &Engine,
+    loaded: &Loaded,
+    step: &StepId,
+    attempt: u32,
+    input: Arc<Value>,
+    budget: Duration,
+) -> Result<Job, StepError> {
+    let inner = &engine.inner;
+    let spec = loaded
+        .plan
+        .step(step)
+        .ok_or_else(|| StepError::new(ErrorClass::Internal, "no_step", "the plan has no such step"))?
+        .clone();
+    let plugin = inner.registry.step(&spec.uses).cloned().ok_or_else(|| {
+        StepError::new(ErrorClass::Invalid, "no_operation", format!("`{}` is not known to this engine", spec.uses))
+            .hint("start the engine with the provider's manifest beside the workflows")
+    })?;
+    let connection = match &spec.connection {
+        Some(name) => Some(inner.connections.get(name).cloned().ok_or_else(|| {
+            StepError::new(ErrorClass::Invalid, "no_connection", format!("there is no connection `{name}`"))
+                .hint("add it under `connections:` in engross.yaml")
+        })?),
+        None => None,
+    };
+    fits(engine, &*plugin, &input)?;
+    let state = &loaded.state;
+    let context = StepContext {
+        run: state.run.clone(),
+        step: step.clone(),
+        attempt,
+        key: IdempotencyKey::of(&state.run, step),
+        run_started_at: state.started_at,
+        now: inner.clock.now(),
+        requester: state.requester.clone(),
+        connection,
+        files: inner.files.clone(),
+        directory: inner.directory.clone(),
+    };
+    Ok(Job { plugin, spec, context, input, budget })
+}
+
+/// Checks computed inputs against the operation's schema: what templates gave could not be checked before the run.
+fn fits(engine: &Engine, plugin: &dyn Step, input: &Value) -> Result<(), StepError> {
+    let spec = plugin.spec();
+    let known = lock(&engine.inner.validators).get(&spec.uses).cloned();
+    let validator = match known {
+        Some(validator) => validator,
+        None => {
+            let built = jsonschema::options().should_validate_formats(true).build(&spec.input).map_err(|error| {
+                let message = format!("the input schema of `{}` cannot be used: {error}", spec.uses);
+                StepError::new(ErrorClass::Internal, "schema", message)
+            })?;
+            let built = Arc::new(built);
+            lock(&engine.inner.validators).insert(spec.uses.clone(), built.clone());
+            built
+        }
+    };
+    let problems: Vec<String> = validator
+        .iter_errors(input)
+        .take(8)
+        .map(|error| format!("`with{}`: {}", error.instance_path().as_str().replace('/', "."), error.masked()))
+        .collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(StepError::new(ErrorClass::Invalid, "schema", problems.join("; ")).hint("the computed inputs are in `runs show`"))
+}
+
+/// Refuses outputs that the journal must not hold.
+fn checked(spec: &PlanStep, result: StepResult) -> Result<StepResult, StepError> {
+    let (StepResult::Done(done) | StepResult::Reconciled(done)) = &result else { return Ok(result) };
+    let bytes = serde_json::to_vec(&done.outputs).map_or(usize::MAX, |b| b.len());
+    if bytes > OUTPUT_BYTES_MAX {
+        let message = format!("the outputs have {bytes} bytes, more than the {OUTPUT_BYTES_MAX} a step may leave");
+        let error = StepError::new(ErrorClass::Invalid, "outputs_too_large", message);
+        return Err(if spec.effect == EffectClass::Read { error } else { error.maybe_done() });
+    }
+    Ok(result)
+}
+
+/// Runs plugin code within its time. Running out, or a panic, leaves open what it had done by then.
+async fn bounded<T>(budget: Duration, work: impl Future<Output = Result<T, StepError>>) -> Result<T, StepError> {
+    match tokio::time::timeout(budget, AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => {
+            Err(StepError::new(ErrorClass::Internal, "panic", "the step's code broke off; the log has the place").maybe_done())
+        }
+        Err(_) => {
+            let message = format!("no answer within {} s", budget.as_secs_f32());
+            Err(StepError::new(ErrorClass::Transient, "timeout", message).maybe_done())
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The engine as one thing: built from its options, held by a cheap handle, ended on purpose.
+
+use crate::clock::{Clock, Ids};
+use crate::limits::{PLANS_CACHED_MAX, WATCH_BACKLOG, WORKING_STEPS_MAX};
+use crate::turn::Slot;
+use crate::{Error, RegistryCatalog, recovery, sweeper};
+use engross_compiler::Compiled;
+use engross_core::{Evaluate, Plan, PlanDigest, Record, RunId, RunState};
+use engross_source::{Diagnostic, SourceFile};
+use engross_step_api::{Connection, Directory, Files, Registry};
+use engross_store::{Committer, Store};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
+
+/// What an engine is made of.
+pub struct Options {
+    /// Where facts are kept.
+    pub store: Arc<dyn Store>,
+    /// The one writer to it.
+    pub committer: Committer,
+    /// Where files are kept.
+    pub files: Arc<dyn Files>,
+    /// Every operation.
+    pub registry: Arc<Registry>,
+    /// The named connections.
+    pub connections: BTreeMap<String, Arc<Connection>>,
+    /// The people.
+    pub directory: Arc<Directory>,
+    /// What templates mean.
+    pub evaluator: Arc<dyn Evaluate>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and randomness.
+    pub ids: Arc<dyn Ids>,
+}
+
+/// A handle on a running engine. Clones are the same engine.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// A record that has just become durable.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Whose.
+    pub run: RunId,
+    /// The record.
+    pub record: Record,
+    /// The run as of this turn.
+    pub state: Arc<RunState>,
+}
+
+pub(crate) struct Inner {
+    pub store: Arc<dyn Store>,
+    pub committer: Committer,
+    pub files: Arc<dyn Files>,
+    pub registry: Arc<Registry>,
+    pub connections: BTreeMap<String, Arc<Connection>>,
+    pub directory: Arc<Directory>,
+    pub evaluator: Arc<dyn Evaluate>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    /// Runs that something is happening to. A parked run is not among them.
+    pub slots: Mutex<BTreeMap<RunId, Slot>>,
+    pub plans: Mutex<BTreeMap<PlanDigest, Arc<Plan>>>,
+    pub validators: Mutex<BTreeMap<String, Arc<jsonschema::Validator>>>,
+    pub permits: BTreeMap<String, Arc<Semaphore>>,
+    pub working: Arc<Semaphore>,
+    pub published: broadcast::Sender<Published>,
+    pub timers_changed: Notify,
+    pub stopping: watch::Sender<bool>,
+}
+
+impl Engine {
+    /// Takes the store's open runs over, then begins to sweep timers and to match what came in. Nothing of a run happens
+    /// before its recovery is decided and durable.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let permits = options
+            .connections
+            .iter()
+            .map(|(name, connection)| (name.clone(), Arc::new(Semaphore::new(connection.concurrency.max(1)))))
+            .collect();
+        let inner = Inner {
+            store: options.store,
+            committer: options.committer,
+            files: options.files,
+            registry: options.registry,
+            connections: options.connections,
+            directory: options.directory,
+            evaluator: options.evaluator,
+            clock: options.clock,
+            ids: options.ids,
+            slots: Mutex::default(),
+            plans: Mutex::default(),
+            validators: Mutex::default(),
+            permits,
+            working: Arc::new(Semaphore::new(WORKING_STEPS_MAX)),
+            published: broadcast::channel(WATCH_BACKLOG).0,
+            timers_changed: Notify::new(),
+            stopping: watch::channel(false).0,
+        };
+        let engine = Self { inner: Arc::new(inner) };
+        recovery::recover(&engine).await?;
+        tokio::spawn(sweeper::sweep(engine.clone()));
+        Ok(engine)
+    }
+
+    /// Stops taking work. What is on its way is recovered by the next start, like after a crash.
+    pub fn stop(&self) {
+        self.inner.stopping.send_replace(true);
+        self.inner.timers_changed.notify_waiters();
+    }
+
+    /// Every record from now on, as it becomes durable.
+    pub fn watch(&self) -> broadcast::Receiver<Published> {
+        self.inner.published.subscribe()
+    }
+
+    /// Compiles a workflow against what is registered and configured here.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn compile(&self, file: &SourceFile) -> Result<Compiled, Vec<Diagnostic>> {
+        engross_compiler::compile(file, &self.inner.catalog())
+    }
+
+    /// What is registered here.
+    pub fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    /// The connections, by name.
+    pub fn connections(&self) -> &BTreeMap<String, Arc<Connection>> {
+        &self.inner.connections
+    }
+}
+
+impl Inner {
+    pub(crate) fn catalog(&self) -> RegistryCatalog<'_> {
+        let connections = self.connections.values().map(|c| (c.name.clone(), c.provider.clone())).collect();
+        RegistryCatalog { registry: &self.registry, connections: Some(connections) }
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Runs a read of the store on a thread where it may block.
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&dyn Store) -> engross_store::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let store = self.store.clone();
+        match tokio::task::spawn_blocking(move || read(&*store)).await {
+            Ok(answer) => Ok(answer?),
+            Err(error) => Err(Error::Store(format!("a read did not come to its end: {error}"))),
+        }
+    }
+
+    /// A run's plan, from memory or from the store.
+    pub(crate) async fn plan(self: &Arc<Self>, digest: &PlanDigest) -> Result<Arc<Plan>, Error> {
+        if let Some(plan) = lock(&self.plans).get(digest) {
+            return Ok(plan.clone());
+        }
+        let wanted = digest.clone();
+        let stored = self.read(move |store| store.plan(&wanted)).await?;
+        let stored = stored.ok_or_else(|| Error::Store(format!("plan {digest} is not in the store")))?;
+        let plan = Arc::new(Plan::build(stored.definition)?);
+        self.remember(plan.clone());
+        Ok(plan)
+    }
+
+    pub(crate) fn remember(&self, plan: Arc<Plan>) {
+        let mut plans = lock(&self.plans);
+        if plans.len() >= PLANS_CACHED_MAX {
+            plans.pop_first();
+        }
+        plans.insert(plan.digest().clone(), plan);
+    }
+}
+
+/// Locks, also after a panic elsewhere: what these mutexes guard is replaced whole, never left half changed.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,266 @@
+//! One input, one decision, one commit. Turns of one run follow each other; turns of different runs share commits.
+
+use crate::engine::{Engine, Inner, Published, lock};
+use crate::limits::{JOURNAL_PAGE, TURN_RETRIES_MAX};
+use crate::{Error, dispatch, view};
+use engross_core::{
+    Command, Context, Event, Input, JOURNAL_VERSION, Plan, Record, Rejection, RunId, RunState, Summary, Turn, advance, fold,
+};
+use engross_store::{Commit, CommitError, Conflict, RunHead, StoredPlan, Timer, WaitRow, Write};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::Mutex as AsyncMutex;
+
+/// A run that something is happening to: its state as last committed, or nothing yet.
+pub(crate) type Slot = Arc<AsyncMutex<Option<Loaded>>>;
+
+/// A run in memory.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    pub plan: Arc<Plan>,
+    pub state: Arc<RunState>,
+}
+
+/// What a turn did, for whoever brought its input.
+pub(crate) struct Done {
+    pub state: Arc<RunState>,
+    pub events: Vec<Event>,
+    pub issued: BTreeSet<Command>,
+}
+
+impl Engine {
+    /// Decides an input for a run that exists, makes the answer durable, and sets off what it orders.
+    pub(crate) async fn turn(&self, run: &RunId, input: Input) -> Result<Done, Error> {
+        let done = self.turn_quietly(run, input).await?;
+        self.set_off(run, &done.issued);
+        Ok(done)
+    }
+
+    /// A turn whose orders the caller sets off.
+    pub(crate) async fn turn_quietly(&self, run: &RunId, input: Input) -> Result<Done, Error> {
+        let slot = self.inner.slot(run);
+        let mut guard = slot.lock().await;
+        let mut tries = 0;
+        let done = loop {
+            let loaded = match &*guard {
+                Some(loaded) => loaded.clone(),
+                None => self.inner.load(run).await?,
+            };
+            let turn = match self.inner.decide(&loaded.plan, Some(&loaded.state), input.clone()) {
+                Ok(turn) => turn,
+                Err(rejection) => {
+                    *guard = Some(loaded);
+                    drop(guard);
+                    self.inner.release(run, slot);
+                    return Err(rejection.into());
+                }
+            };
+            if turn.events.is_empty() {
+                let (state, issued) = (loaded.state.clone(), turn.issued);
+                *guard = Some(loaded);
+                break Done { state, events: Vec::new(), issued };
+            }
+            match self.commit(loaded.plan.clone(), turn, None).await {
+                Ok(done) => {
+                    *guard = Some(Loaded { plan: loaded.plan, state: done.state.clone() });
+                    break done;
+                }
+                Err(CommitError::Conflict(Conflict::Sequence { .. })) if tries < TURN_RETRIES_MAX => {
+                    tries += 1;
+                    *guard = None;
+                }
+                Err(error) => {
+                    *guard = None;
+                    return Err(Error::Store(error.to_string()));
+                }
+            }
+        };
+        drop(guard);
+        self.inner.release(run, slot);
+        Ok(done)
+    }
+
+    /// A run as it stands, from memory or from its journal.
+    pub(crate) async fn current(&self, run: &RunId) -> Result<Loaded, Error> {
+        let slot = self.inner.slot(run);
+        let mut guard = slot.lock().await;
+        let loaded = match &*guard {
+            Some(loaded) => Ok(loaded.clone()),
+            None => self.inner.load(run).await,
+        };
+        if let Ok(loaded) = &loaded {
+            *guard = Some(loaded.clone());
+        }
+        drop(guard);
+        self.inner.release(run, slot);
+        loaded
+    }
+
+    /// The first turn of a new run. Ends in [`Conflict::KeyTaken`] when another run holds its key.
+    pub(crate) async fn first_turn(&self, plan: Arc<Plan>, input: Input, stored: StoredPlan) -> Result<Begun, Error> {
+        let turn = self.inner.decide(&plan, None, input)?;
+        let run = turn.state.run.clone();
+        let slot = self.inner.slot(&run);
+        let mut guard = slot.lock().await;
+        match self.commit(plan.clone(), turn, Some(stored)).await {
+            Ok(done) => {
+                *guard = Some(Loaded { plan, state: done.state.clone() });
+                drop(guard);
+                self.inner.release(&run, slot);
+                self.set_off(&run, &done.issued);
+                Ok(Begun::New(done))
+            }
+            Err(CommitError::Conflict(Conflict::KeyTaken { holder })) => Ok(Begun::Attached(holder)),
+            Err(error) => Err(Error::Store(error.to_string())),
+        }
+    }
+
+    async fn commit(&self, plan: Arc<Plan>, turn: Turn, stored: Option<StoredPlan>) -> Result<Done, CommitError> {
+        let Turn { events, state, issued, withdrawn } = turn;
+        let state = Arc::new(state);
+        let (run, count) = (state.run.clone(), events.len() as u64);
+        let expected_seq = state.seq.saturating_sub(count);
+        let records: Vec<Record> = events
+            .iter()
+            .enumerate()
+            .map(|(i, event)| Record {
+                v: JOURNAL_VERSION,
+                seq: expected_seq + 1 + i as u64,
+                at: state.updated_at,
+                event: event.clone(),
+            })
+            .collect();
+        let (timers_set, waits_set) = rows(&run, &issued);
+        let (timers_cleared, waits_cleared) = rows(&run, &withdrawn);
+        let wakes_earlier = !timers_set.is_empty();
+        let commit = Commit {
+            run: run.clone(),
+            expected_seq,
+            fence: 0,
+            records: records.clone(),
+            head: head(&plan, &state),
+            plan: stored,
+            timers_set,
+            timers_cleared,
+            waits_set,
+            waits_cleared,
+        };
+        self.inner.committer.write(Write::Run(Box::new(commit))).await?;
+        if wakes_earlier {
+            self.inner.timers_changed.notify_one();
+        }
+        for record in records {
+            // Nobody watching is no error.
+            let _ = self.inner.published.send(Published { run: run.clone(), record, state: state.clone() });
+        }
+        Ok(Done { state, events, issued })
+    }
+
+    /// Carries out what a durable turn orders. Timers and subscriptions are index rows already.
+    pub(crate) fn set_off(&self, run: &RunId, commands: &BTreeSet<Command>) {
+        for command in commands {
+            match command {
+                Command::RunStep { step, attempt } => {
+                    dispatch::run_step(self.clone(), run.clone(), step.clone(), *attempt);
+                }
+                Command::CheckStep { step, check } => {
+                    dispatch::check_step(self.clone(), run.clone(), step.clone(), *check);
+                }
+                Command::ArmTimer { .. } | Command::Subscribe { .. } => {}
+            }
+        }
+    }
+}
+
+/// How a start ended.
+pub(crate) enum Begun {
+    New(Done),
+    Attached(RunId),
+}
+
+impl Inner {
+    fn decide(&self, plan: &Plan, state: Option<&RunState>, input: Input) -> Result<Turn, Rejection> {
+        let context = Context { plan, evaluator: &*self.evaluator, now: self.clock.now() };
+        advance(context, state, input)
+    }
+
+    fn slot(&self, run: &RunId) -> Slot {
+        lock(&self.slots).entry(run.clone()).or_default().clone()
+    }
+
+    /// Lets a run leave memory when nobody else is at it. The next turn reads its journal again: a parked run costs disk only.
+    fn release(&self, run: &RunId, slot: Slot) {
+        let mut slots = lock(&self.slots);
+        // Two holders: the map and this call. Others would have taken theirs from the map, which is locked.
+        if Arc::strong_count(&slot) <= 2 {
+            let at_work = slot
+                .try_lock()
+                .ok()
+                .and_then(|guard| guard.as_ref().map(|l| l.state.summary() == Summary::Working && !l.state.status.is_over()))
+                .unwrap_or(false);
+            if !at_work {
+                slots.remove(run);
+            }
+        }
+    }
+
+    /// Reads a run from its journal.
+    pub(crate) async fn load(self: &Arc<Self>, run: &RunId) -> Result<Loaded, Error> {
+        let records = self.journal(run, 0).await?;
+        if records.is_empty() {
+            return Err(Error::NoRun(run.clone()));
+        }
+        let state = fold(&records)
+            .ok_or_else(|| Error::Store(format!("the journal of run {run} does not begin with its start")))?;
+        let plan = self.plan(&state.plan).await?;
+        Ok(Loaded { plan, state: Arc::new(state) })
+    }
+
+    /// All records of a run after number `after`.
+    pub(crate) async fn journal(self: &Arc<Self>, run: &RunId, after: u64) -> Result<Vec<Record>, Error> {
+        let run = run.clone();
+        self.read(move |store| {
+            let mut records: Vec<Record> = Vec::new();
+            loop {
+                let from = records.last().map_or(after, |r| r.seq);
+                let page = store.journal(&run, from, JOURNAL_PAGE)?;
+                let last = page.len() < JOURNAL_PAGE;
+                records.extend(page);
+                if last {
+                    return Ok(records);
+                }
+            }
+        })
+        .await
+    }
+}
+
+fn rows(run: &RunId, commands: &BTreeSet<Command>) -> (Vec<Timer>, Vec<WaitRow>) {
+    let (mut timers, mut waits) = (Vec::new(), Vec::new());
+    for command in commands {
+        match command {
+            Command::ArmTimer { timer, at } => timers.push(Timer { at: *at, run: run.clone(), timer: timer.clone() }),
+            Command::Subscribe { step, subscription } => {
+                waits.push(WaitRow { run: run.clone(), step: step.clone(), subscription: subscription.clone() });
+            }
+            Command::RunStep { .. } | Command::CheckStep { .. } => {}
+        }
+    }
+    (timers, waits)
+}
+
+fn head(plan: &Plan, state: &RunState) -> RunHead {
+    RunHead {
+        run: state.run.clone(),
+        workflow: state.workflow.clone(),
+        title: state.title.clone(),
+        key: state.key.clone(),
+        plan: state.plan.clone(),
+        status: state.status,
+        summary: state.summary(),
+        started_at: state.started_at,
+        updated_at: state.updated_at,
+        seq: state.seq,
+        doing: view::doing(plan, state),
+    }
+}

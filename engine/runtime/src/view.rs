@@ -1,0 +1,327 @@
+//! Runs as people and programs see them: the wire's own types, made from the core's by hand.
+
+use engross_core::{
+    Event, Plan, PlanStep, Problem, Record, ResolvedBy, RunId, RunState, RunStatus, SkipReason, StepError, StepId, StepState,
+    Summary, Timestamp, Verdict, WaitKind,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A run. Times are RFC 3339 in UTC.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunView {
+    /// Its id.
+    pub id: RunId,
+    /// The workflow's name.
+    pub workflow: String,
+    /// Its title.
+    pub title: String,
+    /// How it stands.
+    pub status: RunStatus,
+    /// What it is doing, finer than that.
+    pub summary: Summary,
+    /// What is under way, in words.
+    pub doing: String,
+    /// The key it holds.
+    pub key: Option<String>,
+    /// Who asked for it.
+    pub requester: String,
+    /// When it was started.
+    pub started_at: String,
+    /// When something last happened.
+    pub updated_at: String,
+    /// The digest of the definition it keeps.
+    pub plan: String,
+    /// The number of its last journal record.
+    pub seq: u64,
+    /// Its inputs.
+    pub inputs: Value,
+    /// Its steps, in an order in which each follows what it needs.
+    pub steps: Vec<StepView>,
+    /// The workflow's outputs, once it is over.
+    pub outputs: Value,
+    /// What is to blame, when it failed or stopped.
+    pub problem: Option<Problem>,
+}
+
+/// A step of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StepView {
+    /// Its id.
+    pub id: StepId,
+    /// The operation.
+    pub uses: String,
+    /// Where it stands: pending, running, backing_off, waiting, in_doubt, completed, skipped, cancelled.
+    pub state: String,
+    /// How it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// The attempt, for a step that works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// What it got.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// What it left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Value>,
+    /// Why it failed, backs off, is in doubt, or could not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<StepError>,
+    /// More in words: what it waits for, why it was skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// When it came to stand so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+}
+
+/// An approval that waits for people.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ApprovalView {
+    /// The run.
+    pub run: RunId,
+    /// The step.
+    pub step: StepId,
+    /// The run's title.
+    pub run_title: String,
+    /// The question.
+    pub title: String,
+    /// More about it.
+    pub body: Option<String>,
+    /// Who asked for the run.
+    pub requester: String,
+    /// Who is asked now.
+    pub asked: Vec<String>,
+    /// How many of them must approve.
+    pub quorum: u32,
+    /// What has been decided, as `name: approve`.
+    pub decisions: Vec<String>,
+    /// When it ends by itself, as `expired`.
+    pub expires_at: Option<String>,
+    /// The digest of what is approved.
+    pub subject_sha256: Option<String>,
+}
+
+/// One line of a run's timeline.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TimelineEntry {
+    /// The record's number.
+    pub seq: u64,
+    /// When.
+    pub at: String,
+    /// The step, if it is about one.
+    pub step: Option<StepId>,
+    /// What happened, in words.
+    pub text: String,
+}
+
+/// A run as it stands.
+pub(crate) fn run(plan: &Plan, state: &RunState) -> RunView {
+    RunView {
+        id: state.run.clone(),
+        workflow: state.workflow.clone(),
+        title: state.title.clone(),
+        status: state.status,
+        summary: state.summary(),
+        doing: doing(plan, state),
+        key: state.key.clone(),
+        requester: state.requester.to_string(),
+        started_at: state.started_at.to_string(),
+        updated_at: state.updated_at.to_string(),
+        plan: state.plan.to_string(),
+        seq: state.seq,
+        inputs: Value::clone(&state.inputs),
+        steps: plan.ordered().map(|s| step(s, state.steps.get(&s.id))).collect(),
+        outputs: state.outputs.clone(),
+        problem: state.problem.clone(),
+    }
+}
+
+fn step(spec: &PlanStep, state: Option<&StepState>) -> StepView {
+    let mut view = StepView {
+        id: spec.id.clone(),
+        uses: spec.uses.clone(),
+        state: state.map_or("pending", StepState::as_str).to_string(),
+        outcome: state.and_then(StepState::outcome).map(ToString::to_string),
+        attempt: None,
+        input: None,
+        outputs: None,
+        error: None,
+        note: None,
+        at: None,
+    };
+    match state {
+        None => {}
+        Some(StepState::Running { attempt, input, since, .. }) => {
+            (view.attempt, view.input, view.at) = (Some(*attempt), Some(Value::clone(input)), Some(since.to_string()));
+        }
+        Some(StepState::BackingOff { attempt, input, error, retry_at, since, .. }) => {
+            (view.attempt, view.input, view.at) = (Some(*attempt), Some(Value::clone(input)), Some(since.to_string()));
+            view.error = Some(error.clone());
+            view.note = Some(format!("attempt {} at {retry_at}", attempt + 1));
+        }
+        Some(StepState::Waiting { input, error, since, .. }) => {
+            (view.input, view.error, view.at) = (Some(Value::clone(input)), error.clone(), Some(since.to_string()));
+            view.note = state.map(|s| waits_for(s));
+        }
+        Some(StepState::InDoubt { attempt, input, error, since }) => {
+            (view.attempt, view.input, view.at) = (Some(*attempt), Some(Value::clone(input)), Some(since.to_string()));
+            view.error = Some(error.clone());
+            view.note = Some("it may have happened, and only a person can tell".to_string());
+        }
+        Some(StepState::Completed { outputs, error, at, .. }) => {
+            view.outputs = (!outputs.is_null()).then(|| Value::clone(outputs));
+            (view.error, view.at) = (error.clone(), Some(at.to_string()));
+        }
+        Some(StepState::Skipped { reason, at }) => {
+            (view.note, view.at) = (Some(skipped(reason)), Some(at.to_string()));
+        }
+        Some(StepState::Cancelled { at }) => view.at = Some(at.to_string()),
+    }
+    view
+}
+
+/// What is under way in a run, in words.
+pub fn doing(plan: &Plan, state: &RunState) -> String {
+    if state.status.is_over() {
+        return state.problem.as_ref().map(|p| p.message.clone()).unwrap_or_default();
+    }
+    let parts: Vec<String> = plan
+        .ordered()
+        .filter_map(|spec| {
+            let step = state.steps.get(&spec.id).filter(|s| !s.is_over())?;
+            Some(match step {
+                StepState::Waiting { .. } => format!("{} waits for {}", spec.id, waits_for(step)),
+                StepState::BackingOff { retry_at, .. } => format!("{} tries again at {retry_at}", spec.id),
+                StepState::InDoubt { .. } => format!("{} is in doubt", spec.id),
+                StepState::Running { .. }
+                | StepState::Completed { .. }
+                | StepState::Skipped { .. }
+                | StepState::Cancelled { .. } => format!("{} is running", spec.id),
+            })
+        })
+        .take(3)
+        .collect();
+    parts.join(", ")
+}
+
+fn waits_for(state: &StepState) -> String {
+    let StepState::Waiting { wait, decisions, .. } = state else { return String::new() };
+    let until = wait.deadline.as_ref().map(|d| d.at);
+    match &wait.kind {
+        WaitKind::Timer => until.map_or_else(|| "nothing".to_string(), |at| at.to_string()),
+        WaitKind::Event { subscriptions, .. } => {
+            let topics: Vec<&str> = subscriptions.iter().map(|s| s.topic.as_str()).collect();
+            with_deadline(topics.join(" or "), until)
+        }
+        WaitKind::Approval(approval) => {
+            let asked = approval.current_stage(decisions).map(|s| s.from.join(", ")).unwrap_or_default();
+            with_deadline(format!("a decision of {asked}"), until)
+        }
+    }
+}
+
+fn with_deadline(what: String, until: Option<Timestamp>) -> String {
+    match until {
+        Some(at) => format!("{what}, until {at}"),
+        None => what,
+    }
+}
+
+/// An open approval, if this step is one.
+pub(crate) fn approval(state: &RunState, step: &StepId) -> Option<ApprovalView> {
+    let Some(StepState::Waiting { wait, decisions, .. }) = state.steps.get(step) else { return None };
+    let WaitKind::Approval(approval) = &wait.kind else { return None };
+    let stage = approval.current_stage(decisions)?;
+    Some(ApprovalView {
+        run: state.run.clone(),
+        step: step.clone(),
+        run_title: state.title.clone(),
+        title: approval.title.clone(),
+        body: approval.body.clone(),
+        requester: state.requester.to_string(),
+        asked: stage.people.iter().map(ToString::to_string).collect(),
+        quorum: stage.quorum,
+        decisions: decisions.iter().map(|d| format!("{}: {}", d.by, verdict(d.verdict))).collect(),
+        expires_at: wait.deadline.as_ref().map(|d| d.at.to_string()),
+        subject_sha256: approval.subject_sha256.clone(),
+    })
+}
+
+fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Approve => "approve",
+        Verdict::Reject => "reject",
+    }
+}
+
+fn skipped(reason: &SkipReason) -> String {
+    match reason {
+        SkipReason::NeedsUnmet(need) => format!("what it needs did not come: {need}"),
+        SkipReason::ConditionFalse => "its `if` was false".to_string(),
+        SkipReason::RunCancelled => "the run was given up".to_string(),
+    }
+}
+
+/// A journal in words, one line a record.
+pub fn timeline(records: &[Record]) -> Vec<TimelineEntry> {
+    records
+        .iter()
+        .map(|record| TimelineEntry {
+            seq: record.seq,
+            at: record.at.to_string(),
+            step: record.event.step().cloned(),
+            text: words(&record.event),
+        })
+        .collect()
+}
+
+fn words(event: &Event) -> String {
+    match event {
+        Event::RunStarted { title, requester, .. } => format!("started by {requester}: {title}"),
+        Event::StepScheduled { .. } => "scheduled".to_string(),
+        Event::EffectIntended { attempt: 1, .. } => "about to act".to_string(),
+        Event::EffectIntended { attempt, .. } => format!("about to act, attempt {attempt}"),
+        Event::AttemptFailed { attempt, error, retry_at, .. } => {
+            format!("attempt {attempt} failed, next at {retry_at}: {error}")
+        }
+        Event::StepRetried { attempt, .. } => format!("attempt {attempt}"),
+        Event::StepRecovered { .. } => "taken over after a stop of the engine".to_string(),
+        Event::StepParked { wait, .. } => match &wait.kind {
+            WaitKind::Timer => "waits for time to pass".to_string(),
+            WaitKind::Event { .. } => "waits for an event".to_string(),
+            WaitKind::Approval(approval) => format!("waits for a decision: {}", approval.title),
+        },
+        Event::EventReceived { event, .. } => format!("event {} arrived", event.kind),
+        Event::PollDue { .. } => "looks by itself".to_string(),
+        Event::StepChecked { error: Some(error), .. } => format!("looked, and could not see: {error}"),
+        Event::StepChecked { .. } => "looked: not yet".to_string(),
+        Event::DecisionRecorded { decision, .. } => match &decision.comment {
+            Some(comment) => format!("{} says {}: {comment}", decision.by, verdict(decision.verdict)),
+            None => format!("{} says {}", decision.by, verdict(decision.verdict)),
+        },
+        Event::StepCompleted { outcome, error: Some(error), .. } => format!("{outcome}: {error}"),
+        Event::StepCompleted { outcome, resolved_by, .. } => format!("{outcome}{}", resolved(resolved_by)),
+        Event::StepInDoubt { error, .. } => format!("in doubt: {error}"),
+        Event::StepSkipped { reason, .. } => format!("skipped: {}", skipped(reason)),
+        Event::StepCancelled { .. } => "given up".to_string(),
+        Event::CancelRequested { by, reason, .. } => {
+            format!("cancelled by {by}{}", reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default())
+        }
+        Event::RunEnded { status, problem, .. } => match problem {
+            Some(problem) => format!("{}: {}", status.as_str(), problem.message),
+            None => status.as_str().to_string(),
+        },
+    }
+}
+
+fn resolved(by: &ResolvedBy) -> &'static str {
+    match by {
+        ResolvedBy::Execution | ResolvedBy::Decision => "",
+        ResolvedBy::Reconcile => " (found by looking it up)",
+        ResolvedBy::Event(_) => " (resolved by webhook or event)",
+        ResolvedBy::Poll => " (resolved by poll)",
+        ResolvedBy::Timer => " (time is up)",
+    }
+}

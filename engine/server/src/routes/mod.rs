@@ -1,0 +1,45 @@
+//! The routes, one file per resource.
+
+mod approvals;
+mod events;
+mod health;
+mod hooks;
+mod runs;
+pub mod wire;
+
+use crate::limits::{API_BODY_BYTES_MAX, HOOK_BODY_BYTES_MAX};
+use crate::state::Shared;
+use crate::{ApiError, guard};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+
+pub(crate) fn router(shared: Shared) -> Router {
+    let api = Router::new()
+        .route("/runs", get(runs::list).post(runs::start))
+        .route("/runs/{run}", get(runs::show))
+        .route("/runs/{run}/journal", get(runs::journal))
+        .route("/runs/{run}/cancel", post(runs::cancel))
+        .route("/runs/{run}/steps/{step}/decision", post(approvals::decide))
+        .route("/approvals", get(approvals::list))
+        .route("/events", post(events::send))
+        .fallback(not_found)
+        .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
+        .route_layer(from_fn_with_state(shared.clone(), guard::guard));
+    let hooks = Router::new()
+        .route("/hooks/{connection}/{token}", post(hooks::receive))
+        .layer(DefaultBodyLimit::max(HOOK_BODY_BYTES_MAX));
+    Router::new()
+        .nest("/api/v1", api)
+        .merge(hooks)
+        .route("/healthz", get(health::health))
+        .fallback(not_found)
+        .layer(from_fn(guard::bound))
+        .with_state(shared)
+}
+
+async fn not_found() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
+}

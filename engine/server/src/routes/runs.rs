@@ -1,0 +1,98 @@
+//! Runs: starting, listing, looking at, watching and giving up.
+
+use super::wire::{CancelRun, Journal, ListRuns, ReadJournal, RunRow, Runs, StartRun, StartedRun};
+use crate::ApiError;
+use crate::limits::{RUNS_DEFAULT, WATCH_SECONDS_MAX};
+use crate::state::Shared;
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use engross_core::{Person, RunId};
+use engross_runtime::{RunView, StartOptions, timeline};
+use engross_source::{SourceFile, diagnostic};
+use engross_store::RunQuery;
+use serde_json::json;
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
+
+pub(super) async fn start(
+    State(shared): State<Shared>,
+    Json(request): Json<StartRun>,
+) -> Result<(StatusCode, Json<StartedRun>), ApiError> {
+    let file = match (&request.workflow, request.source) {
+        (Some(name), None) => shared.library.find(name).await.ok_or_else(|| {
+            let message = format!("there is no workflow `{name}` in the server's folder");
+            ApiError::new(StatusCode::NOT_FOUND, "no_such_workflow", message)
+        })?,
+        (None, Some(source)) => SourceFile::new(source.path, &source.text),
+        _ => {
+            let message = "give either `workflow` (a name) or `source` (a file's path and text)";
+            return Err(ApiError::new(StatusCode::BAD_REQUEST, "bad_request", message));
+        }
+    };
+    let compiled = shared.engine.compile(&file).map_err(|diagnostics| {
+        let files = std::slice::from_ref(&file);
+        let text = diagnostic::render_text(&diagnostics, files, false);
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_workflow", "the workflow has mistakes")
+            .details(json!({ "text": text, "diagnostics": diagnostic::render_json(&diagnostics, files) }))
+    })?;
+    let how = StartOptions { requester: Person::new(request.requester), key: request.key };
+    let started = shared.engine.start_run(compiled, &file, request.inputs, how).await?;
+    let status = if started.attached { StatusCode::OK } else { StatusCode::CREATED };
+    Ok((status, Json(StartedRun { run: started.run, attached: started.attached })))
+}
+
+pub(super) async fn list(State(shared): State<Shared>, Query(query): Query<ListRuns>) -> Result<Json<Runs>, ApiError> {
+    let query = RunQuery {
+        open: query.open,
+        working: false,
+        workflow: query.workflow,
+        before: query.before.map(RunId::new),
+        limit: query.limit.unwrap_or(RUNS_DEFAULT),
+    };
+    let runs = shared.engine.runs(query).await?.into_iter().map(RunRow::from).collect();
+    Ok(Json(Runs { runs }))
+}
+
+pub(super) async fn show(State(shared): State<Shared>, Path(run): Path<String>) -> Result<Json<RunView>, ApiError> {
+    Ok(Json(shared.engine.run(&RunId::new(run)).await?))
+}
+
+/// Reads a journal, and waits for news if asked to. The watch begins before the read, so that no record is missed between.
+pub(super) async fn journal(
+    State(shared): State<Shared>,
+    Path(run): Path<String>,
+    Query(query): Query<ReadJournal>,
+) -> Result<Json<Journal>, ApiError> {
+    let run = RunId::new(run);
+    let mut news = shared.engine.watch();
+    let until = Instant::now() + Duration::from_secs(query.wait.min(WATCH_SECONDS_MAX));
+    loop {
+        let view = shared.engine.run(&run).await?;
+        let over = view.status.is_over();
+        let records = shared.engine.journal(&run, query.after).await?;
+        if !records.is_empty() || over || Instant::now() >= until {
+            let timeline = timeline(&records);
+            return Ok(Json(Journal { records, timeline, over }));
+        }
+        loop {
+            match tokio::time::timeout_at(until, news.recv()).await {
+                Ok(Ok(published)) if published.run != run => {}
+                Ok(Ok(_) | Err(RecvError::Lagged(_))) | Err(_) => break,
+                Ok(Err(RecvError::Closed)) => {
+                    return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the engine is stopping"));
+                }
+            }
+        }
+    }
+}
+
+pub(super) async fn cancel(
+    State(shared): State<Shared>,
+    Path(run): Path<String>,
+    Json(request): Json<CancelRun>,
+) -> Result<Json<RunView>, ApiError> {
+    let by = Person::new(request.by);
+    Ok(Json(shared.engine.cancel(&RunId::new(run), by, request.reason).await?))
+}

@@ -1,0 +1,195 @@
+//! Bodies of requests and answers: the wire's own types, which the command line uses as well.
+
+use engross_core::{Record, RunId, Verdict};
+use engross_runtime::{ApprovalView, TimelineEntry};
+use engross_store::RunHead;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `POST /api/v1/runs`. Either `workflow` (a name in the server's folder) or `source` (a file's own text).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartRun {
+    /// A workflow of the server's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
+    /// A workflow file brought along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+    /// Its inputs.
+    #[serde(default)]
+    pub inputs: Value,
+    /// A second start with this key attaches to the first run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Who asks.
+    pub requester: String,
+}
+
+/// A workflow file's own text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// What it is called in messages.
+    pub path: String,
+    /// The text.
+    pub text: String,
+}
+
+/// The answer to a start.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StartedRun {
+    /// The run.
+    pub run: RunId,
+    /// Whether it was there already.
+    pub attached: bool,
+}
+
+/// `GET /api/v1/runs`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListRuns {
+    /// Only runs that are not over.
+    #[serde(default)]
+    pub open: bool,
+    /// Only runs of this workflow.
+    #[serde(default)]
+    pub workflow: Option<String>,
+    /// Only runs older than this one.
+    #[serde(default)]
+    pub before: Option<String>,
+    /// At most so many.
+    #[serde(default)]
+    pub limit: Option<usize>,
+}
+
+/// A run in a list. Times are RFC 3339 in UTC.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunRow {
+    /// Its id.
+    pub id: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// Its title.
+    pub title: String,
+    /// How it stands.
+    pub status: String,
+    /// Finer: working, waiting, in_doubt, idle.
+    pub summary: engross_core::Summary,
+    /// What is under way, in words.
+    pub doing: String,
+    /// The key it holds.
+    pub key: Option<String>,
+    /// When it was started.
+    pub started_at: String,
+    /// When something last happened.
+    pub updated_at: String,
+}
+
+impl From<RunHead> for RunRow {
+    fn from(head: RunHead) -> Self {
+        Self {
+            id: head.run.to_string(),
+            workflow: head.workflow,
+            title: head.title,
+            status: head.status.as_str().to_string(),
+            summary: head.summary,
+            doing: head.doing,
+            key: head.key,
+            started_at: head.started_at.to_string(),
+            updated_at: head.updated_at.to_string(),
+        }
+    }
+}
+
+/// The answer to a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Runs {
+    /// Newest first.
+    pub runs: Vec<RunRow>,
+}
+
+/// `GET /api/v1/runs/{run}/journal`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadJournal {
+    /// Only records after this number.
+    #[serde(default)]
+    pub after: u64,
+    /// Wait so many seconds for news, if there are none.
+    #[serde(default)]
+    pub wait: u64,
+}
+
+/// The answer to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Journal {
+    /// The records.
+    pub records: Vec<Record>,
+    /// The same in words.
+    pub timeline: Vec<TimelineEntry>,
+    /// Whether the run is over, so that no more will come.
+    pub over: bool,
+}
+
+/// `POST /api/v1/runs/{run}/cancel`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CancelRun {
+    /// Who.
+    pub by: String,
+    /// Why.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// `POST /api/v1/runs/{run}/steps/{step}/decision`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decide {
+    /// `approve` or `reject`.
+    pub decision: Verdict,
+    /// Who.
+    pub by: String,
+    /// Why.
+    #[serde(default)]
+    pub comment: Option<String>,
+}
+
+/// The answer to it: `recorded`, `decided` or `expired`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Decided {
+    /// What the decision did.
+    pub effect: String,
+}
+
+/// `GET /api/v1/approvals`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Approvals {
+    /// All that wait, the oldest run first.
+    pub approvals: Vec<ApprovalView>,
+}
+
+/// `POST /api/v1/events`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SendEvent {
+    /// What kind: `crm/opportunity.won`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The same id twice is one event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// What it says.
+    #[serde(default)]
+    pub data: Value,
+}
+
+/// The answer to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EventSent {
+    /// Its id in the inbox.
+    pub id: String,
+    /// Whether it was there already.
+    pub duplicate: bool,
+}

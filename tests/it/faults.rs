@@ -1,0 +1,107 @@
+//! A provider that misbehaves: errors, garbage, lost answers. Retried or failed in the provider's words, and never twice.
+
+use crate::lab::{Lab, text};
+use engross_sandbox::{AutoSign, Faults};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The example with quick retries.
+fn quick(lab: &Lab) -> String {
+    let file = lab.nda();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let quick = text.replace("initial: 2s", "initial: 50ms");
+    assert_ne!(quick, text, "the example's retry policy has another form now");
+    std::fs::write(&file, quick).unwrap();
+    file.to_str().unwrap().to_string()
+}
+
+/// Runs the example against these faults, and gives its head and what `runs show` says.
+async fn run_against(faults: Value) -> (Lab, Value, String) {
+    let lab = Lab::with(AutoSign::AfterSend { delay: Duration::from_millis(60) }, Faults::default()).await;
+    lab.fault(faults).await;
+    let file = quick(&lab);
+    let _serve = lab.serve();
+    let inputs = lab.inputs("Acme").to_string();
+    let output = lab.output(&["run", &file, "--input", &inputs, "--detach"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let head = lab.until_over(1).await.remove(0);
+    let shown = text(&lab.output(&["runs", "show", head["id"].as_str().unwrap()]).stdout);
+    (lab, head, shown)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_down_for_a_while_is_asked_again() {
+    let (lab, head, shown) = run_against(json!([
+        { "on": "create_contract", "times": 2, "do": { "status": { "code": 503 } } },
+        { "on": "send", "times": 1, "do": { "status": { "code": 429, "retry_after": 1 } } },
+        { "on": "pdf", "times": 2, "do": "garbage" },
+    ]))
+    .await;
+    assert_eq!(head["status"], "succeeded", "{shown}");
+    let counters = lab.sandbox.counters();
+    assert_eq!((counters.contracts_created, counters.signing_requests), (1, 1), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_effect_whose_answer_was_lost_is_looked_up_and_not_repeated() {
+    let (lab, head, shown) = run_against(json!([
+        { "on": "create_contract", "times": 1, "do": "drop_answer" },
+        { "on": "update", "times": 1, "do": "drop_answer" },
+        { "on": "send", "times": 1, "do": "drop_answer" },
+    ]))
+    .await;
+    assert_eq!(head["status"], "succeeded", "{shown}");
+    let counters = lab.sandbox.counters();
+    assert_eq!((counters.contracts_created, counters.signing_requests), (1, 1), "{shown}");
+    assert!(shown.contains("succeeded (found by looking it up)"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_instead_of_an_answer_is_looked_up_too() {
+    let (lab, head, shown) = run_against(json!([{ "on": "create_contract", "times": 1, "do": "garbage" }])).await;
+    assert_eq!(head["status"], "succeeded", "{shown}");
+    assert_eq!(lab.sandbox.counters().contracts_created, 1, "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_fails_the_run_in_the_providers_words() {
+    let lab = Lab::new().await;
+    let file = lab.nda();
+    let _serve = lab.serve();
+    let mut inputs = lab.inputs("Acme");
+    inputs["template_id"] = json!("no-such-template");
+    let inputs = inputs.to_string();
+    let output = lab.output(&["run", file.to_str().unwrap(), "--input", &inputs]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stdout);
+    assert!(said.contains("failed"), "{said}");
+    assert!(said.contains("emplate"), "the provider's words are not told: {said}");
+    assert_eq!(lab.sandbox.counters().contracts_created, 0);
+}
+
+const V2: &str = r#"
+schema: engross/v1
+name: v2
+inputs:
+  template_id: { type: string }
+steps:
+  create:
+    uses: juro_v2/create_contract
+    with: { template_id: "{{ inputs.template_id }}" }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_that_nobody_can_look_up_stops_the_run_in_doubt() {
+    let lab = Lab::new().await;
+    lab.fault(json!([{ "on": "create_contract", "times": 1, "do": "drop_answer" }])).await;
+    let file = lab.write("workflows/v2.yaml", V2);
+    let _serve = lab.serve();
+    let inputs = r#"{"template_id":"mutual-nda"}"#;
+    assert!(lab.output(&["run", file.to_str().unwrap(), "--input", inputs, "--detach"]).status.success());
+    let head = lab.until("is in doubt", |r| r["summary"] == "in_doubt").await;
+    assert_eq!(head["status"], "running");
+    assert_eq!(lab.sandbox.counters().contracts_created, 1);
+    let run = head["id"].as_str().unwrap();
+    assert!(lab.output(&["runs", "cancel", run]).status.success());
+    assert_eq!(lab.runs().await[0]["status"], "cancelled");
+}
