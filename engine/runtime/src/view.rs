@@ -163,7 +163,7 @@ fn step(spec: &PlanStep, state: Option<&StepState>) -> StepView {
         }
         Some(StepState::Waiting { input, error, since, .. }) => {
             (view.input, view.error, view.at) = (Some(Value::clone(input)), error.clone(), Some(since.to_string()));
-            view.note = state.map(|s| waits_for(s));
+            view.note = state.map(waits_for);
         }
         Some(StepState::InDoubt { attempt, input, error, since }) => {
             (view.attempt, view.input, view.at) = (Some(*attempt), Some(Value::clone(input)), Some(since.to_string()));
