@@ -138,7 +138,8 @@ impl Client {
         let status = response.status();
         let bytes = response.bytes().await.with_context(|| format!("the engine at {} broke off", self.base))?;
         if status.is_success() {
-            return serde_json::from_slice(&bytes).with_context(|| format!("{url} did not answer like an Engross engine"));
+            return serde_json::from_slice(&bytes)
+                .with_context(|| format!("{url} did not answer like an Engross engine"));
         }
         Err(refused(status, &bytes))
     }

@@ -39,9 +39,8 @@ pub fn registry(config: &Config) -> Result<Registry> {
 
 /// What workflows are checked against: with the configuration's connections, if there is one.
 pub fn catalog<'a>(registry: &'a Registry, config: &Config) -> RegistryCatalog<'a> {
-    let connections = config
-        .is_file
-        .then(|| config.connections.iter().map(|(name, c)| (name.clone(), c.provider.clone())).collect());
+    let connections =
+        config.is_file.then(|| config.connections.iter().map(|(name, c)| (name.clone(), c.provider.clone())).collect());
     RegistryCatalog { registry, connections }
 }
 
@@ -51,8 +50,11 @@ pub fn catalog<'a>(registry: &'a Registry, config: &Config) -> RegistryCatalog<'
 /// The data directory is held, the address is taken, a secret is missing, a connection cannot be used.
 pub async fn start(config: &Config, listen: SocketAddr, program: &str) -> Result<Host> {
     let registry = Arc::new(registry(config)?);
-    let options =
-        engross_server::Options { listen, token: config.api_token()?, library: Library { folder: config.workflows.clone() } };
+    let options = engross_server::Options {
+        listen,
+        token: config.api_token()?,
+        library: Library { folder: config.workflows.clone() },
+    };
     let store = open(&config.data, program).await?;
     let tokens = Tokens { file: config.data.join("webhook-tokens.json") };
     let connections = connections(config, &registry, &tokens)?;
@@ -78,7 +80,9 @@ pub async fn start(config: &Config, listen: SocketAddr, program: &str) -> Result
 
 async fn open(data: &Path, program: &str) -> Result<Arc<SledStore>> {
     let (data, program) = (data.to_path_buf(), program.to_string());
-    let opened = tokio::task::spawn_blocking(move || SledStore::open(&data, Holder::this_process(program, SystemClock.now()))).await;
+    let opened =
+        tokio::task::spawn_blocking(move || SledStore::open(&data, Holder::this_process(program, SystemClock.now())))
+            .await;
     match opened? {
         Ok(store) => Ok(Arc::new(store)),
         Err(error @ engross_store::Error::Held { .. }) => {
@@ -95,12 +99,18 @@ fn connections(config: &Config, registry: &Registry, tokens: &Tokens) -> Result<
     for connection in connections.values() {
         match registry.provider(&connection.provider) {
             Some(provider) => problems.extend(
-                provider.check_connection(connection).into_iter().map(|p| format!("connection `{}`: {p}", connection.name)),
+                provider
+                    .check_connection(connection)
+                    .into_iter()
+                    .map(|p| format!("connection `{}`: {p}", connection.name)),
             ),
             None => {
                 let known: Vec<&str> = registry.providers().map(|p| p.name()).collect();
                 let (name, provider) = (&connection.name, &connection.provider);
-                problems.push(format!("connection `{name}`: there is no provider `{provider}`; there are {}", known.join(", ")));
+                problems.push(format!(
+                    "connection `{name}`: there is no provider `{provider}`; there are {}",
+                    known.join(", ")
+                ));
             }
         }
     }

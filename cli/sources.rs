@@ -1,7 +1,7 @@
 //! Workflow files on disk: reading one, and finding all of a folder.
 
 use anyhow::{Context, Result, bail};
-use engross_source::{Diagnostic, SourceFile, limits};
+use engross_source::{Diagnostic, Limits, SourceFile};
 use std::path::{Path, PathBuf};
 
 /// A file, or the finding that it is no text.
@@ -21,7 +21,7 @@ pub fn read(path: &Path) -> Result<Read> {
     let shown = path.display().to_string();
     let file = std::fs::File::open(path).with_context(|| format!("cannot open {shown}"))?;
     let mut bytes = Vec::new();
-    let bound = limits::FILE_BYTES_MAX as u64 + 1;
+    let bound = Limits::default().file_bytes_max as u64 + 1;
     file.take(bound).read_to_end(&mut bytes).with_context(|| format!("cannot read {shown}"))?;
     Ok(match SourceFile::from_bytes(shown.clone(), &bytes) {
         Ok(file) => Read::Text(file),

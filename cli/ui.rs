@@ -1,6 +1,6 @@
 //! The only place that prints. Data to stdout, everything else to stderr; readable without colour.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing is done")]
+#![expect(clippy::print_stderr, reason = "this is where printing is done")]
 
 use crate::args::Format;
 use engross_source::{Diagnostic, SourceFile, diagnostic};

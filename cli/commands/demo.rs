@@ -50,12 +50,10 @@ pub struct Demo {
 /// Anything that did not happen as it should.
 pub async fn run(args: Demo) -> Result<Exit> {
     let dir = folder(args.dir)?;
-    let sandbox = Sandbox::start(Options {
-        auto_sign: AutoSign::AfterSend { delay: SIGNER_DELAY },
-        ..Options::default()
-    })
-    .await
-    .context("the sandbox cannot start")?;
+    let sandbox =
+        Sandbox::start(Options { auto_sign: AutoSign::AfterSend { delay: SIGNER_DELAY }, ..Options::default() })
+            .await
+            .context("the sandbox cannot start")?;
     ui::note(&format!("Juro sandbox on http://{}", sandbox.addr()));
     let config = config(&dir, sandbox.addr())?;
     let host = host::start(&config, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "engross demo").await?;

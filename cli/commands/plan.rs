@@ -75,10 +75,13 @@ pub fn run(args: &Plan, config: &Config) -> Result<Exit> {
             }
         },
     };
-    let planner = Planner { evaluator: TeraEvaluator::default(), scope: known.map(|inputs| json!({ "inputs": inputs })) };
+    let planner =
+        Planner { evaluator: TeraEvaluator::default(), scope: known.map(|inputs| json!({ "inputs": inputs })) };
     let steps: Vec<Planned> =
         compiled.plan.ordered().map(|step| planner.step(step, &compiled.plan, &registry, config)).collect();
-    ui::print(args.format.format, &json!({ "workflow": compiled.plan.definition().name, "steps": steps }), || text(&steps));
+    ui::print(args.format.format, &json!({ "workflow": compiled.plan.definition().name, "steps": steps }), || {
+        text(&steps)
+    });
     Ok(exit::OK)
 }
 
@@ -154,7 +157,8 @@ impl Planner {
 
     /// One `{{ … }}` of a text.
     fn part(&self, inside: &str, template: &Template) -> String {
-        let references: Vec<String> = template.references.iter().filter(|r| inside.contains(r.as_str())).cloned().collect();
+        let references: Vec<String> =
+            template.references.iter().filter(|r| inside.contains(r.as_str())).cloned().collect();
         let source = format!("{{{{{inside}}}}}");
         if let Some(scope) = &self.scope
             && !references.is_empty()

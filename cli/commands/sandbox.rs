@@ -44,11 +44,8 @@ pub struct SandboxArgs {
 /// # Errors
 /// The address is taken.
 pub async fn run(args: SandboxArgs) -> Result<Exit> {
-    let target = |url: &String, generation| WebhookTarget {
-        url: url.clone(),
-        secret: args.webhook_secret.clone(),
-        generation,
-    };
+    let target =
+        |url: &String, generation| WebhookTarget { url: url.clone(), secret: args.webhook_secret.clone(), generation };
     let mut webhooks: Vec<WebhookTarget> = args.webhook.iter().map(|url| target(url, Generation::V3)).collect();
     webhooks.extend(args.webhook_v2.iter().map(|url| target(url, Generation::V2)));
     let auto_sign = match args.auto_sign {

@@ -20,8 +20,7 @@ use std::path::{Path, PathBuf};
 pub const DEFAULT_FILE: &str = "engross.yaml";
 
 /// Where the server listens when nothing else is said.
-pub const DEFAULT_LISTEN: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7878);
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7878);
 
 /// How many requests a connection may have under way at once when nothing else is said.
 pub const DEFAULT_CONCURRENCY: usize = 4;

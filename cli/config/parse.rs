@@ -101,7 +101,8 @@ impl Parser<'_> {
         for group in self.entries(node, "`people`", None) {
             let members: Vec<Person> = self.strings(&group.value).into_iter().map(Person::new).collect();
             if members.is_empty() {
-                let message = format!("group `{}` has nobody in it: an approval by it could never be given", group.key.text);
+                let message =
+                    format!("group `{}` has nobody in it: an approval by it could never be given", group.key.text);
                 self.error(WRONG_VALUE, group.key.span, message, "name at least one e-mail address");
             }
             people.insert(group.key.text.clone(), members);
@@ -183,7 +184,12 @@ impl Parser<'_> {
 
     fn strings(&mut self, node: &Node) -> Vec<String> {
         let Some(items) = node.as_sequence() else {
-            self.error(WRONG_VALUE, node.span, format!("this must be a list, and is {}", node.kind_name()), "write [a, b]");
+            self.error(
+                WRONG_VALUE,
+                node.span,
+                format!("this must be a list, and is {}", node.kind_name()),
+                "write [a, b]",
+            );
             return Vec::new();
         };
         items.iter().filter_map(|item| self.string(item)).collect()

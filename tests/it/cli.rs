@@ -13,7 +13,9 @@ fn example(lab: &Lab) {
 async fn the_manual() {
     let lab = Lab::new().await;
     let mut manual = text(&lab.output(&["--help"]).stdout);
-    for verb in ["demo", "validate", "plan", "graph", "run", "serve", "runs", "approvals", "events", "schema", "sandbox"] {
+    for verb in
+        ["demo", "validate", "plan", "graph", "run", "serve", "runs", "approvals", "events", "schema", "sandbox"]
+    {
         manual.push_str(&format!("\n# engross {verb}\n\n"));
         manual.push_str(&text(&lab.output(&[verb, "--help"]).stdout));
     }

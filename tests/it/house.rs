@@ -25,7 +25,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 ];
 
 /// What the pure core must never see: runtimes, clocks, randomness, the network and the disk.
-const NOT_IN_THE_CORE: &[&str] = &["tokio", "reqwest", "axum", "sled", "rand", "uuid", "getrandom", "tera", "object_store", "chrono"];
+const NOT_IN_THE_CORE: &[&str] =
+    &["tokio", "reqwest", "axum", "sled", "rand", "uuid", "getrandom", "tera", "object_store", "chrono"];
 
 fn metadata() -> BTreeMap<String, Vec<String>> {
     let output = Command::new(env!("CARGO"))

@@ -73,7 +73,11 @@ async fn check(lab: &Lab, n: u64, runs: &[Value]) {
     assert_eq!(std::path::Path::new(run["outputs"]["pdf"]["path"].as_str().unwrap()).file_name(), pdfs[0].file_name());
     // A download is a read: it is made once more only when the kill fell between the answer and its commit.
     let recovered = journal["records"].as_array().unwrap().len();
-    assert!((1..=2).contains(&counters.pdf_downloads), "kill {n}: {} downloads, {recovered} records", counters.pdf_downloads);
+    assert!(
+        (1..=2).contains(&counters.pdf_downloads),
+        "kill {n}: {} downloads, {recovered} records",
+        counters.pdf_downloads
+    );
 }
 
 fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {

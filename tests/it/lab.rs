@@ -102,7 +102,11 @@ impl Lab {
     pub(crate) fn nda(&self) -> PathBuf {
         let text = std::fs::read_to_string(repository().join("workflows/mutual_nda.yaml")).unwrap();
         let (head, tail) = text.split_once("uses: juro/await_fully_signed").unwrap();
-        let tail = tail.replacen("contract_id: \"{{ steps.create.outputs.contract_id }}\"", "contract_id: \"{{ steps.create.outputs.contract_id }}\", poll: 1s", 1);
+        let tail = tail.replacen(
+            "contract_id: \"{{ steps.create.outputs.contract_id }}\"",
+            "contract_id: \"{{ steps.create.outputs.contract_id }}\", poll: 1s",
+            1,
+        );
         assert!(tail.contains("poll: 1s"), "the example's await has another form now: {tail}");
         self.write("workflows/mutual_nda.yaml", &format!("{head}uses: juro/await_fully_signed{tail}"))
     }

@@ -58,9 +58,14 @@ async fn people_decide_from_the_command_line_and_only_those_who_are_asked() {
 
     let refused = lab.output(&["approvals", "approve", &run, "--as", "eve@elsewhere.example"]);
     assert_eq!(refused.status.code(), Some(2));
-    assert!(text(&refused.stderr).contains("eve@elsewhere.example is not asked to decide this"), "{}", text(&refused.stderr));
+    assert!(
+        text(&refused.stderr).contains("eve@elsewhere.example is not asked to decide this"),
+        "{}",
+        text(&refused.stderr)
+    );
 
-    let rejected = lab.output(&["approvals", "reject", &run, "--as", "omar@legal.example", "--comment", "wrong entity"]);
+    let rejected =
+        lab.output(&["approvals", "reject", &run, "--as", "omar@legal.example", "--comment", "wrong entity"]);
     assert!(rejected.status.success(), "{}", text(&rejected.stderr));
     assert_eq!(text(&rejected.stdout), "rejected\n");
     let runs = lab.until_over(1).await;

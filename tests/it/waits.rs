@@ -48,9 +48,8 @@ async fn an_event_that_comes_before_its_wait_is_found_and_a_duplicate_is_dropped
     assert_eq!(runs[0]["status"], "succeeded");
     let view = lab.get(&format!("/runs/{run}")).await.unwrap();
     assert_eq!(view["outputs"]["amount"], 12);
-    let outcome = |step: &str| {
-        view["steps"].as_array().unwrap().iter().find(|s| s["id"] == step).unwrap()["outcome"].clone()
-    };
+    let outcome =
+        |step: &str| view["steps"].as_array().unwrap().iter().find(|s| s["id"] == step).unwrap()["outcome"].clone();
     assert_eq!(outcome("paid"), "received");
     assert_eq!(outcome("again"), "timed_out", "the same event must not be taken by a second step");
 }
@@ -82,7 +81,8 @@ async fn a_duplicate_webhook_changes_nothing_and_a_wrong_one_is_refused() {
     assert_eq!(lab.sandbox.counters().signing_requests, 1);
 
     let base = format!("http://{}/hooks", lab.listen);
-    let body = json!({ "event": { "type": "contract.signed" }, "contract": { "id": "c1", "updatedDate": "x" } }).to_string();
+    let body =
+        json!({ "event": { "type": "contract.signed" }, "contract": { "id": "c1", "updatedDate": "x" } }).to_string();
     let post = |path: &str| lab.http.post(format!("{base}{path}")).body(body.clone()).send();
     assert_eq!(post("/juro/wrong-token").await.unwrap().status(), 404);
     assert_eq!(post("/nobody/hook-token-of-the-tests").await.unwrap().status(), 404);

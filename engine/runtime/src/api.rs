@@ -1,10 +1,10 @@
 //! What people and programs ask of the engine: starts, decisions, cancellations, and looks at runs.
 
+use crate::Error;
 use crate::engine::Engine;
 use crate::limits::{RUNS_PER_PAGE, TEXT_CHARS_MAX};
 use crate::turn::Begun;
 use crate::view::{self, ApprovalView, RunView};
-use crate::Error;
 use engross_compiler::{Compiled, validate_inputs};
 use engross_core::{Decision, Event, Input, Person, Record, RunId, StartRequest, StepId, Subscription, Verdict};
 use engross_source::SourceFile;
@@ -48,7 +48,13 @@ impl Engine {
     ///
     /// # Errors
     /// Inputs that do not fit, a title or key that cannot be computed, or the store.
-    pub async fn start_run(&self, compiled: Compiled, file: &SourceFile, inputs: Value, how: StartOptions) -> Result<Started, Error> {
+    pub async fn start_run(
+        &self,
+        compiled: Compiled,
+        file: &SourceFile,
+        inputs: Value,
+        how: StartOptions,
+    ) -> Result<Started, Error> {
         named("requester", how.requester.as_str())?;
         if let Some(key) = &how.key {
             named("key", key)?;

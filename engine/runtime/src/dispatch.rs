@@ -61,7 +61,8 @@ async fn attempt_step(engine: &Engine, run: &RunId, step: &StepId, attempt: u32)
         return Ok(());
     }
     let loaded = engine.current(run).await?;
-    let Some(StepState::Running { attempt: now, input, maybe_done, deadline, .. }) = loaded.state.steps.get(step) else {
+    let Some(StepState::Running { attempt: now, input, maybe_done, deadline, .. }) = loaded.state.steps.get(step)
+    else {
         return Ok(());
     };
     if *now != attempt {
@@ -81,7 +82,11 @@ async fn attempt_step(engine: &Engine, run: &RunId, step: &StepId, attempt: u32)
 }
 
 /// Looks an uncertain effect up, journals the intent, then acts. `None` when the run no longer wants the attempt.
-async fn carry_out(engine: &Engine, job: &Job, maybe_done: bool) -> Result<Option<Result<StepResult, StepError>>, Error> {
+async fn carry_out(
+    engine: &Engine,
+    job: &Job,
+    maybe_done: bool,
+) -> Result<Option<Result<StepResult, StepError>>, Error> {
     if maybe_done && job.spec.effect == EffectClass::Reconcilable {
         let looked = bounded(job.budget, job.plugin.reconcile(&job.context, &job.input)).await;
         match looked {
@@ -158,7 +163,11 @@ async fn check_once(job: &Job, woken_by: Option<EventId>) -> Result<Option<Compl
 }
 
 /// The right to be at work: one of the engine's, and one of the connection's.
-async fn permits(engine: &Engine, run: &RunId, step: &StepId) -> Result<[Option<tokio::sync::OwnedSemaphorePermit>; 2], Error> {
+async fn permits(
+    engine: &Engine,
+    run: &RunId,
+    step: &StepId,
+) -> Result<[Option<tokio::sync::OwnedSemaphorePermit>; 2], Error> {
     let loaded = engine.current(run).await?;
     let connection = loaded.plan.step(step).and_then(|s| s.connection.as_ref());
     let of_connection = match connection.and_then(|name| engine.inner.permits.get(name)) {
@@ -235,7 +244,8 @@ fn fits(engine: &Engine, plugin: &dyn Step, input: &Value) -> Result<(), StepErr
     if problems.is_empty() {
         return Ok(());
     }
-    Err(StepError::new(ErrorClass::Invalid, "schema", problems.join("; ")).hint("the computed inputs are in `runs show`"))
+    Err(StepError::new(ErrorClass::Invalid, "schema", problems.join("; "))
+        .hint("the computed inputs are in `runs show`"))
 }
 
 /// Refuses outputs that the journal must not hold.
@@ -255,7 +265,8 @@ async fn bounded<T>(budget: Duration, work: impl Future<Output = Result<T, StepE
     match tokio::time::timeout(budget, AssertUnwindSafe(work).catch_unwind()).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => {
-            Err(StepError::new(ErrorClass::Internal, "panic", "the step's code broke off; the log has the place").maybe_done())
+            Err(StepError::new(ErrorClass::Internal, "panic", "the step's code broke off; the log has the place")
+                .maybe_done())
         }
         Err(_) => {
             let message = format!("no answer within {} s", budget.as_secs_f32());

@@ -4,7 +4,9 @@
 use crate::engine::Engine;
 use crate::limits::{EVENT_BYTES_MAX, TEXT_CHARS_MAX};
 use crate::{Error, HookError};
-use engross_core::{EventId, Input, OnEvent, ReceivedEvent, RunId, StepId, StepState, Subscription, Timestamp, WaitKind};
+use engross_core::{
+    EventId, Input, OnEvent, ReceivedEvent, RunId, StepId, StepState, Subscription, Timestamp, WaitKind,
+};
 use engross_step_api::{Acknowledgement, RawWebhook, WebhookError};
 use engross_store::{CommitError, Conflict, InboxEntry, InboxQuery, WaitRow, Write};
 use secrecy::ExposeSecret;

@@ -43,6 +43,7 @@ fn load(store: &dyn Store, run: &RunId) -> Result<(Plan, RunState, Vec<Record>),
     }
     let state = fold(&records)
         .ok_or_else(|| Error::Store(format!("the journal of run {run} does not begin with its start")))?;
-    let stored = store.plan(&state.plan)?.ok_or_else(|| Error::Store(format!("plan {} is not in the store", state.plan)))?;
+    let stored =
+        store.plan(&state.plan)?.ok_or_else(|| Error::Store(format!("plan {} is not in the store", state.plan)))?;
     Ok((Plan::build(stored.definition)?, state, records))
 }

@@ -1,8 +1,8 @@
 //! The due index made into inputs. A timer is a row in the store and nothing else; this task sleeps until the first one.
 
+use crate::Error;
 use crate::engine::Engine;
 use crate::limits::{SWEEP_MS_MAX, TIMER_TURNS_AT_ONCE, TIMERS_PER_SWEEP};
-use crate::Error;
 use engross_core::Input;
 use engross_store::{DueTimers, Timer};
 use futures_util::stream::{self, StreamExt};
@@ -45,9 +45,13 @@ pub(crate) async fn sweep(engine: Engine) {
 async fn fire(engine: &Engine, timer: Timer) {
     let Timer { run, timer: id, .. } = &timer;
     match engine.turn(run, Input::TimerFired(id.clone())).await {
-        Ok(done) if done.events.is_empty() => tracing::warn!(%run, timer = ?id, "a timer was due that nothing waits for"),
+        Ok(done) if done.events.is_empty() => {
+            tracing::warn!(%run, timer = ?id, "a timer was due that nothing waits for")
+        }
         Ok(_) => {}
-        Err(Error::Rejected(rejection)) => tracing::debug!(%run, timer = ?id, %rejection, "a timer came too late to matter"),
+        Err(Error::Rejected(rejection)) => {
+            tracing::debug!(%run, timer = ?id, %rejection, "a timer came too late to matter")
+        }
         Err(error) => tracing::error!(%run, timer = ?id, %error, "a due timer could not be told"),
     }
 }

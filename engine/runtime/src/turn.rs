@@ -4,7 +4,8 @@ use crate::engine::{Engine, Inner, Published, lock};
 use crate::limits::{JOURNAL_PAGE, TURN_RETRIES_MAX};
 use crate::{Error, dispatch, view};
 use engross_core::{
-    Command, Context, Event, Input, JOURNAL_VERSION, Plan, Record, Rejection, RunId, RunState, Summary, Turn, advance, fold,
+    Command, Context, Event, Input, JOURNAL_VERSION, Plan, Record, Rejection, RunId, RunState, Summary, Turn, advance,
+    fold,
 };
 use engross_store::{Commit, CommitError, Conflict, RunHead, StoredPlan, Timer, WaitRow, Write};
 use std::collections::BTreeSet;
@@ -196,7 +197,9 @@ impl Inner {
             let at_work = slot
                 .try_lock()
                 .ok()
-                .and_then(|guard| guard.as_ref().map(|l| l.state.summary() == Summary::Working && !l.state.status.is_over()))
+                .and_then(|guard| {
+                    guard.as_ref().map(|l| l.state.summary() == Summary::Working && !l.state.status.is_over())
+                })
                 .unwrap_or(false);
             if !at_work {
                 slots.remove(run);

@@ -1,8 +1,8 @@
 //! Runs as people and programs see them: the wire's own types, made from the core's by hand.
 
 use engross_core::{
-    Event, Plan, PlanStep, Problem, Record, ResolvedBy, RunId, RunState, RunStatus, SkipReason, StepError, StepId, StepState,
-    Summary, Timestamp, Verdict, WaitKind,
+    Event, Plan, PlanStep, Problem, Record, ResolvedBy, RunId, RunState, RunStatus, SkipReason, StepError, StepId,
+    StepState, Summary, Timestamp, Verdict, WaitKind,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -33,7 +33,8 @@ pub(crate) async fn bound(request: Request, next: Next) -> Response {
 
 fn check(shared: &Shared, headers: &HeaderMap) -> Result<(), ApiError> {
     if let Some(token) = &shared.token {
-        let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+        let given =
+            headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
         let same = given.is_some_and(|given| {
             bool::from(Sha256::digest(given.trim()).ct_eq(&Sha256::digest(token.expose_secret())))
         });
@@ -45,8 +46,12 @@ fn check(shared: &Shared, headers: &HeaderMap) -> Result<(), ApiError> {
     }
     let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or("");
     if !shared.loopback || !is_loopback_name(host) {
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "not_local", "without a token this API is for this machine only")
-            .hint("use http://127.0.0.1, or set `server.token` in engross.yaml"));
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "not_local",
+            "without a token this API is for this machine only",
+        )
+        .hint("use http://127.0.0.1, or set `server.token` in engross.yaml"));
     }
     if let Some(origin) = headers.get(header::ORIGIN).and_then(|v| v.to_str().ok())
         && origin != format!("http://{host}")

@@ -67,9 +67,7 @@ impl Server {
         if !options.listen.ip().is_loopback() && options.token.is_none() {
             return Err(StartError::NoToken(options.listen));
         }
-        TcpListener::bind(options.listen)
-            .await
-            .map_err(|source| StartError::Listen { address: options.listen, source })
+        TcpListener::bind(options.listen).await.map_err(|source| StartError::Listen { address: options.listen, source })
     }
 
     /// Serves an engine on a bound address.

@@ -6,7 +6,10 @@ use crate::state::Shared;
 use axum::Json;
 use axum::extract::State;
 
-pub(super) async fn send(State(shared): State<Shared>, Json(event): Json<SendEvent>) -> Result<Json<EventSent>, ApiError> {
+pub(super) async fn send(
+    State(shared): State<Shared>,
+    Json(event): Json<SendEvent>,
+) -> Result<Json<EventSent>, ApiError> {
     let accepted = shared.engine.send_event(&event.kind, event.id.as_deref(), event.data).await?;
     Ok(Json(EventSent { id: accepted.id.to_string(), duplicate: accepted.duplicate }))
 }
