@@ -1,12 +1,27 @@
 //! Where facts are kept.
 //!
 //! [`Store`] is the seam: all-or-nothing writes with an expected sequence number, and the few reads the runtime needs.
-//! `memory` is the reference, `sled` the embedded default; both pass `conformance`. [`Committer`] is the one thread that
-//! writes: it groups what is waiting into one batch, and answers only when the batch is durable. `files` keeps PDFs and
-//! other content under its digest, never in the store. What a run means is none of this crate's business.
+//! [`MemoryStore`] is the reference, [`SledStore`] the embedded default; both pass `conformance`. [`Committer`] is the one
+//! thread that writes: it groups what is waiting into one batch, and answers only when the batch is durable. [`FileStore`]
+//! keeps PDFs and other content under its digest, never in the store. What a run means is none of this crate's business.
 
+mod committer;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod disk;
+mod files;
+pub mod limits;
+mod lock;
+mod measure;
+mod memory;
+mod sled_store;
 mod store;
 
+pub use committer::{CommitError, Committer};
+pub use files::FileStore;
+pub use lock::{Holder, Lock, holder};
+pub use memory::MemoryStore;
+pub use sled_store::SledStore;
 pub use store::{
     Commit, Conflict, DueTimers, Error, InboxEntry, InboxQuery, Result, RunHead, RunQuery, Store, StoredPlan, Timer,
     WaitRow, Write,

@@ -14,10 +14,16 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// # The contract
 /// - [`Store::write`] is atomic and durable: when it returns, every write it accepted survives a power cut, and none of the
 ///   refused ones has left a trace. Writes of one call are applied in order; a later one sees the earlier ones.
-/// - A run's journal is dense from 1. A commit whose `expected_seq` is not the journal's last number is refused.
+/// - A run's journal is dense from 1. A commit whose `expected_seq` is not the journal's last number is refused, and so is
+///   one whose records do not follow on from it or whose head is not at its last record.
+/// - A run's key is claimed by its first commit and held for ever: a second start with it attaches to the first run.
+/// - Index rows of one commit: what is cleared goes first, so that what is set stays.
 /// - In a store that several processes share, a commit whose `fence` is older than the run's lease is refused.
 /// - Reads see everything that an earlier `write` accepted.
-/// - An error other than a conflict means that nothing is known about the writes of that call; the caller stops.
+/// - An error means that nothing is known about the writes of that call, and the caller stops. The exceptions are the
+///   refusals ([`Error::is_refusal`]): a value that is too large or too deep to be kept. They come before anything of the
+///   call is written, and the store is well.
+/// - What is read is what was written, to the last bit; what is not is [`Error::Damaged`].
 pub trait Store: Send + Sync {
     /// Applies the writes that fit, as one atomic batch, and makes them durable. One answer per write, in order.
     ///
@@ -55,19 +61,20 @@ pub trait Store: Send + Sync {
     /// As `head`.
     fn plan(&self, digest: &PlanDigest) -> Result<Option<StoredPlan>>;
 
-    /// Up to `limit` timers due at or before `until`, earliest first, and the time of the first one after those.
+    /// Up to `limit` timers due at or before `until`, earliest first, and the time of the first one after those. Timers of
+    /// one time come in the order of [`Timer`].
     ///
     /// # Errors
     /// As `head`.
     fn due(&self, until: Timestamp, limit: usize) -> Result<DueTimers>;
 
-    /// Every wait for a topic.
+    /// Every wait for a topic, in the order of [`WaitRow`].
     ///
     /// # Errors
     /// As `head`.
     fn waits(&self, topic: &str) -> Result<Vec<WaitRow>>;
 
-    /// Events of the inbox, in the order they were received.
+    /// Events of the inbox, in the order of their time of receipt, then of their ids.
     ///
     /// # Errors
     /// As `head`.
@@ -81,7 +88,7 @@ pub enum Write {
     Run(Box<Commit>),
     /// An event from outside. Refused as [`Conflict::Duplicate`] when its id is there already.
     Inbox(InboxEntry),
-    /// Every wait that wanted this event has been told.
+    /// Every wait that wanted this event has been told. Nothing happens when it is said twice or of an unknown event.
     Matched(EventId),
 }
 
@@ -108,6 +115,26 @@ pub struct Commit {
     pub waits_set: Vec<WaitRow>,
     /// Waits that were held and are not any more.
     pub waits_cleared: Vec<WaitRow>,
+}
+
+impl Commit {
+    /// Whether this commit follows on from a journal that ends at `actual`.
+    pub(crate) fn fits(&self, actual: u64) -> std::result::Result<(), Conflict> {
+        if self.expected_seq != actual {
+            return Err(Conflict::Sequence { expected: self.expected_seq, actual });
+        }
+        let mut last = actual;
+        for record in &self.records {
+            if last.checked_add(1) != Some(record.seq) {
+                return Err(Conflict::Sequence { expected: record.seq.saturating_sub(1), actual: last });
+            }
+            last = record.seq;
+        }
+        if self.head.seq != last {
+            return Err(Conflict::Sequence { expected: self.head.seq, actual: last });
+        }
+        Ok(())
+    }
 }
 
 /// Why a write was refused. Nothing of it was written.
@@ -152,7 +179,7 @@ pub enum Error {
         /// Who holds it, in words.
         holder: String,
     },
-    /// A value larger than a store may hold.
+    /// A value larger than a store may hold. Nothing of the call was written.
     #[error("{what} has {bytes} bytes, more than the {max} that are kept")]
     TooLarge {
         /// What it is.
@@ -162,6 +189,26 @@ pub enum Error {
         /// The bound.
         max: usize,
     },
+    /// A value nested so deeply that it could be written and never be read again. Nothing of the call was written.
+    #[error("{what} is nested {levels} levels deep, more than the {max} that can be read back")]
+    TooDeep {
+        /// What it is.
+        what: &'static str,
+        /// How deep it is.
+        levels: usize,
+        /// The bound.
+        max: usize,
+    },
+}
+
+impl Error {
+    /// Whether the store only refused this call, wrote nothing of it, and is well.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::TooLarge { .. } | Self::TooDeep { .. } => true,
+            Self::Io(_) | Self::Damaged(_) | Self::Held { .. } => false,
+        }
+    }
 }
 
 /// What lists show of a run. Derived from its journal; a store never computes it.
@@ -193,12 +240,26 @@ pub struct RunHead {
     pub doing: String,
 }
 
+impl RunHead {
+    /// Whether the run may owe work now, which is what [`RunQuery::working`] asks. A run that only waits does not. One in
+    /// doubt may have other steps under way that its summary does not show, and one that is open and idle has lost its
+    /// way: recovery looks at both.
+    pub fn owes_work(&self) -> bool {
+        !self.status.is_over()
+            && match self.summary {
+                Summary::Working | Summary::InDoubt | Summary::Idle => true,
+                Summary::Waiting => false,
+            }
+    }
+}
+
 /// Which runs to list. Each condition narrows.
 #[derive(Clone, Debug, Default)]
 pub struct RunQuery {
     /// Only runs that are not over.
     pub open: bool,
-    /// Only runs that owe work now: a step is running, or a waiting one has to look. Recovery starts with these.
+    /// Only runs that may owe work now ([`RunHead::owes_work`]): a step is running, or a waiting one has to look. Recovery
+    /// starts with these.
     pub working: bool,
     /// Only runs of this workflow.
     pub workflow: Option<String>,
@@ -206,6 +267,16 @@ pub struct RunQuery {
     pub before: Option<RunId>,
     /// At most so many.
     pub limit: usize,
+}
+
+impl RunQuery {
+    /// Whether a run belongs into the list, were it long enough.
+    pub(crate) fn accepts(&self, head: &RunHead) -> bool {
+        (!self.open || !head.status.is_over())
+            && (!self.working || head.owes_work())
+            && self.workflow.as_ref().is_none_or(|workflow| head.workflow == *workflow)
+            && self.before.as_ref().is_none_or(|before| head.run < *before)
+    }
 }
 
 /// A plan as it is kept.

@@ -1,0 +1,128 @@
+//! What every store must do, as functions that each implementation calls from its tests.
+//!
+//! A check gets a way to open one place again and again: a second opening, after the first store is dropped, must find what
+//! the first has kept. `runs`, `indexes`, `inbox` and `values` say it case by case; `model` compares a store with the
+//! reference over random histories. Checks fail by panicking, as tests do.
+
+mod inbox;
+mod indexes;
+mod model;
+mod runs;
+pub(crate) mod samples;
+mod values;
+
+use crate::{Conflict, InboxEntry, InboxQuery, RunHead, RunQuery, Store, StoredPlan, Timer, WaitRow, Write};
+use engross_core::{Record, RunId, Timestamp};
+
+/// Opens one place. The store that an earlier call gave is dropped before the next call.
+pub type Open = dyn Fn() -> Box<dyn Store>;
+
+/// One thing that a store must do; panics when it does not.
+pub type Check = fn(&Open);
+
+/// Every check with its name.
+pub const CHECKS: &[(&str, Check)] = &[
+    ("an empty store has nothing", runs::an_empty_store_has_nothing),
+    ("a journal is dense and paged", runs::a_journal_is_dense_and_paged),
+    ("a stale commit leaves no trace", runs::a_stale_commit_leaves_no_trace),
+    ("misnumbered records are refused", runs::misnumbered_records_are_refused),
+    ("a key is claimed once and held for ever", runs::a_key_is_claimed_once_and_held_for_ever),
+    ("one call has one answer for each write", runs::one_call_has_one_answer_for_each_write),
+    ("later writes of a call see earlier ones", runs::later_writes_of_a_call_see_earlier_ones),
+    ("runs are listed newest first", runs::runs_are_listed_newest_first),
+    ("lists follow the head", runs::lists_follow_the_head),
+    ("a plan is kept once", runs::a_plan_is_kept_once),
+    ("timers come in order", indexes::timers_come_in_order),
+    ("timers can be cleared and moved", indexes::timers_can_be_cleared_and_moved),
+    ("waits are found by topic", indexes::waits_are_found_by_topic),
+    ("a commit without records changes rows", indexes::a_commit_without_records_changes_rows),
+    ("an event is kept once", inbox::an_event_is_kept_once),
+    ("events come in order from a time on", inbox::events_come_in_order_from_a_time_on),
+    ("an event is unmatched until it is settled", inbox::an_event_is_unmatched_until_it_is_settled),
+    ("long values come back whole", values::long_values_come_back_whole),
+    ("numbers come back to the last bit", values::numbers_come_back_to_the_last_bit),
+    ("what cannot be kept is refused without harm", values::what_cannot_be_kept_is_refused_without_harm),
+    ("strange names stay apart", values::strange_names_stay_apart),
+    ("a reopened store has everything", values::a_reopened_store_has_everything),
+    ("random histories agree with the reference", model::random_histories_agree_with_the_reference),
+];
+
+/// Runs every check, each in a new place.
+///
+/// # Panics
+/// When the store fails a check.
+pub fn check_all(new_place: &dyn Fn() -> Box<Open>) {
+    for (name, check) in CHECKS {
+        tracing::info!(name, "checking");
+        check(&*new_place());
+    }
+}
+
+/// Everything that can be asked of a store.
+#[derive(Debug, PartialEq)]
+pub struct View {
+    heads: Vec<RunHead>,
+    open: Vec<RunId>,
+    working: Vec<RunId>,
+    journals: Vec<Vec<Record>>,
+    key_holders: Vec<Option<RunId>>,
+    plans: Vec<Option<StoredPlan>>,
+    timers: Vec<Timer>,
+    waits: Vec<Vec<WaitRow>>,
+    topics: Vec<Vec<InboxEntry>>,
+    unmatched: Vec<InboxEntry>,
+}
+
+/// Asks a store for everything it has, with the waits and events of these topics.
+///
+/// # Panics
+/// When the store does not answer, or its answers do not fit together.
+pub fn view(store: &dyn Store, topics: &[&str]) -> View {
+    let list = |open, working| {
+        let query = RunQuery { open, working, limit: usize::MAX, ..RunQuery::default() };
+        store.runs(&query).expect("a store lists its runs")
+    };
+    let ids = |heads: Vec<RunHead>| heads.into_iter().map(|head| head.run).collect();
+    let heads = list(false, false);
+    for head in &heads {
+        assert_eq!(store.head(&head.run).expect("a store has the heads it lists").as_ref(), Some(head));
+    }
+    let journals =
+        heads.iter().map(|head| store.journal(&head.run, 0, usize::MAX).expect("a store reads its journals"));
+    let key_holders = heads.iter().map(|head| {
+        let key = head.key.as_deref().unwrap_or_default();
+        store.run_by_key(&head.workflow, key).expect("a store reads its keys")
+    });
+    let plans = heads.iter().map(|head| store.plan(&head.plan).expect("a store reads its plans"));
+    let waits = topics.iter().map(|topic| store.waits(topic).expect("a store reads its waits"));
+    let entries = topics.iter().map(|topic| {
+        let query = InboxQuery::Topic { topic: (*topic).to_owned(), since: Timestamp::from_millis(i64::MIN) };
+        store.inbox(&query).expect("a store reads its inbox")
+    });
+    let due = store.due(Timestamp::from_millis(i64::MAX), usize::MAX).expect("a store reads its timers");
+    assert_eq!(due.next, None, "a timer is left over although all were asked for");
+    View {
+        open: ids(list(true, false)),
+        working: ids(list(false, true)),
+        journals: journals.collect(),
+        key_holders: key_holders.collect(),
+        plans: plans.collect(),
+        timers: due.timers,
+        waits: waits.collect(),
+        topics: entries.collect(),
+        unmatched: store.inbox(&InboxQuery::Unmatched).expect("a store reads its inbox"),
+        heads,
+    }
+}
+
+#[track_caller]
+fn write_one(store: &dyn Store, write: Write) -> Result<(), Conflict> {
+    let answers = store.write(&[write]).expect("a store that is well writes");
+    assert_eq!(answers.len(), 1, "one write has one answer");
+    answers.into_iter().next().unwrap_or(Ok(()))
+}
+
+#[track_caller]
+fn accept(store: &dyn Store, write: Write) {
+    assert_eq!(write_one(store, write), Ok(()));
+}

@@ -1,0 +1,111 @@
+//! What a write means in rows. Conflicts are found before the first row of a write is staged, so that a refused write leaves
+//! nothing. Whether the rows become durable is decided by the caller.
+
+use super::keys;
+use super::rows::{Rows, Staged, get, get_json};
+use crate::measure::encode;
+use crate::{Commit, Conflict, Error, InboxEntry, Result, RunHead, Write};
+use engross_core::{EventId, RunId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Where in the inbox an event is. An on-disk form.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Filed {
+    pub(super) id: EventId,
+    pub(super) topic: String,
+    pub(super) received_at: Timestamp,
+}
+
+/// Stages one write after those that are staged already.
+pub(super) fn stage(staged: &mut Staged<'_>, write: &Write) -> Result<std::result::Result<(), Conflict>> {
+    match write {
+        Write::Run(commit) => stage_commit(staged, commit),
+        Write::Inbox(entry) => stage_event(staged, entry),
+        Write::Matched(id) => {
+            if let Some(filed) = get_json::<Filed>(staged, &keys::event_id(id))? {
+                staged.remove(&keys::unmatched_event(filed.received_at, id))?;
+            }
+            Ok(Ok(()))
+        }
+    }
+}
+
+fn stage_event(staged: &mut Staged<'_>, entry: &InboxEntry) -> Result<std::result::Result<(), Conflict>> {
+    let event = &entry.event;
+    let id_key = keys::event_id(&event.id);
+    if staged.row(&id_key)?.is_some() {
+        return Ok(Err(Conflict::Duplicate));
+    }
+    let filed = Filed { id: event.id.clone(), topic: entry.topic.clone(), received_at: event.received_at };
+    let filed = encode("the event's place", &filed)?;
+    let key = keys::event(&entry.topic, event.received_at, &event.id);
+    staged.put(key, &encode("the event", entry)?)?;
+    staged.put(keys::unmatched_event(event.received_at, &event.id), &filed)?;
+    staged.put(id_key, &filed)?;
+    Ok(Ok(()))
+}
+
+fn stage_commit(staged: &mut Staged<'_>, commit: &Commit) -> Result<std::result::Result<(), Conflict>> {
+    let head_key = keys::head(&commit.run);
+    let held: Option<RunHead> = get_json(staged, &head_key)?;
+    if let Err(conflict) = commit.fits(held.as_ref().map_or(0, |head| head.seq)) {
+        return Ok(Err(conflict));
+    }
+    if held.is_none()
+        && let Some(key) = &commit.head.key
+    {
+        let key = keys::run_key(&commit.head.workflow, key);
+        if let Some(holder) = get(staged, &key)? {
+            return Ok(Err(Conflict::KeyTaken { holder: run_id(&holder)? }));
+        }
+        staged.put(key, commit.run.as_str().as_bytes())?;
+    }
+    staged.put(head_key, &encode("the run's head", &commit.head)?)?;
+    stage_lists(staged, held.as_ref(), &commit.head)?;
+    for record in &commit.records {
+        staged.put(keys::record(&commit.run, record.seq), &encode("a journal record", record)?)?;
+    }
+    if let Some(plan) = &commit.plan {
+        let key = keys::plan(&plan.digest);
+        if staged.row(&key)?.is_none() {
+            staged.put(key, &encode("the plan", plan)?)?;
+        }
+    }
+    for timer in &commit.timers_cleared {
+        staged.remove(&keys::timer(timer))?;
+    }
+    for timer in &commit.timers_set {
+        staged.put(keys::timer(timer), &encode("a timer", timer)?)?;
+    }
+    for wait in &commit.waits_cleared {
+        staged.remove(&keys::wait(wait))?;
+    }
+    for wait in &commit.waits_set {
+        staged.put(keys::wait(wait), &encode("a wait", wait)?)?;
+    }
+    Ok(Ok(()))
+}
+
+/// The rows that say which runs are not over and which may owe work; most commits change neither.
+fn stage_lists(staged: &mut Staged<'_>, held: Option<&RunHead>, head: &RunHead) -> Result<()> {
+    let lists = [
+        (keys::open_run(&head.run), held.is_some_and(|held| !held.status.is_over()), !head.status.is_over()),
+        (keys::working_run(&head.run), held.is_some_and(RunHead::owes_work), head.owes_work()),
+    ];
+    for (key, was, is) in lists {
+        match (was, is) {
+            (false, true) => staged.put(key, head.run.as_str().as_bytes())?,
+            (true, false) => staged.remove(&key)?,
+            (true, true) | (false, false) => {}
+        }
+    }
+    Ok(())
+}
+
+/// A run's id as it is kept in index rows.
+pub(super) fn run_id(value: &[u8]) -> Result<RunId> {
+    match std::str::from_utf8(value) {
+        Ok(text) => Ok(RunId::new(text)),
+        Err(_) => Err(Error::Damaged("a run's id in an index is not text".into())),
+    }
+}
