@@ -41,7 +41,7 @@ pub use outstanding::outstanding;
 pub use plan::{Cycle, Need, NeedRef, On, OnError, Plan, PlanDefinition, PlanError, PlanStep, find_cycles};
 pub use retry::{Jitter, RetryPolicy};
 pub use scope::scope;
-pub use span::{SpanError, parse_span};
+pub use span::{SPAN_PATTERN, SpanError, parse_span};
 pub use spec::{EffectClass, OutcomeKind, OutcomeSpec, StepKind, StepSpec};
 pub use state::{Cancellation, Problem, RunState, RunStatus, StepState, Summary};
 pub use time::Timestamp;

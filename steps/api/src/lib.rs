@@ -9,7 +9,6 @@ mod context;
 mod files;
 mod provider;
 mod registry;
-mod span;
 mod step;
 
 pub use connection::{Connection, Setting, WebhookSettings};
@@ -17,11 +16,11 @@ pub use context::{Directory, StepContext, UnknownGroup};
 pub use engross_core::limits;
 pub use engross_core::{
     Approval, Completion, Deadline, EffectClass, EffectState, ErrorClass, Fault, IdempotencyKey, OnEvent, OutcomeKind,
-    OutcomeName, OutcomeSpec, Person, ReceivedEvent, RunId, Stage, StepError, StepId, StepKind, StepResult, StepSpec,
-    Subscription, Timestamp, Wait, WaitKind,
+    OutcomeName, OutcomeSpec, Person, ReceivedEvent, RunId, SPAN_PATTERN, SpanError, Stage, StepError, StepId,
+    StepKind, StepResult, StepSpec, Subscription, Timestamp, Wait, WaitKind, parse_span,
 };
 pub use files::{FileRef, Files, FilesError};
 pub use provider::{Acknowledgement, IncomingEvent, Provider, RawWebhook, WebhookError};
 pub use registry::{Registry, RegistryError};
-pub use span::{SPAN_PATTERN, SpanError, parse_span};
+
 pub use step::{Preview, Reconciled, Step, StepConfig, Wake};
