@@ -1,0 +1,23 @@
+//! What the compiler is told about the world: which operations there are, and which connections.
+//!
+//! The compiler knows no plugin. Whoever calls it brings the promises of those that are built in or configured.
+
+use engross_core::{EffectClass, StepSpec};
+use serde_json::Value;
+
+/// The operations and connections that workflows are checked against.
+pub trait Catalog {
+    /// The promise of an operation, by the name that `uses` gives it.
+    fn spec(&self, uses: &str) -> Option<&StepSpec>;
+
+    /// The names of all operations, for "did you mean" and for editors.
+    fn uses(&self) -> Vec<String>;
+
+    /// What a second execution of a step would do, given the step's own `with`. Strings in `with` at `templates` (JSON pointers)
+    /// are the source text of templates.
+    fn effect(&self, uses: &str, with: &Value, templates: &[String]) -> EffectClass;
+
+    /// The name and the provider of every connection that is configured; nothing when there is no configuration, and then
+    /// connections are not checked.
+    fn connections(&self) -> Option<Vec<(String, String)>>;
+}

@@ -1,0 +1,130 @@
+//! The file as a workflow: every key known, every setting parsed, every value with its place.
+//!
+//! What a name means and whether it exists is not known here; that is for the rules. A part that is wrong is reported and left
+//! out, so that the rest is checked all the same.
+
+mod keys;
+mod needs;
+mod settings;
+mod step;
+
+pub(crate) use needs::{NeedItem, NeedName};
+pub(crate) use step::Step;
+
+use crate::codes;
+use crate::findings::Findings;
+use engross_core::RetryPolicy;
+use engross_core::limits::STEPS_MAX;
+use engross_source::yaml::Entry;
+use engross_source::{Node, Span, Value};
+use keys::{Unbuilt, check_keys, entries, require, scalar, text};
+
+/// The version of the language this compiler knows.
+pub(crate) const LANGUAGE: &str = "engross/v1";
+
+const KEYS: [&str; 8] = ["schema", "name", "title", "inputs", "run", "defaults", "steps", "outputs"];
+const UNBUILT: [Unbuilt; 1] = [("triggers", "runs are started with `engross run` or through the API")];
+const RUN_KEYS: [&str; 2] = ["key", "timeout"];
+const RUN_UNBUILT: [Unbuilt; 1] = [("concurrency", "`run.key` keeps a second start from making a second run")];
+
+/// A workflow as written.
+pub(crate) struct Workflow<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) title: Option<&'a Node>,
+    pub(crate) inputs: &'a [Entry],
+    /// `run.key`.
+    pub(crate) key: Option<&'a Node>,
+    /// `run.timeout`, in milliseconds.
+    pub(crate) timeout_ms: Option<u64>,
+    pub(crate) steps: Vec<Step<'a>>,
+    pub(crate) outputs: &'a [Entry],
+}
+
+/// Reads the tree. Nothing is returned only when the file is no mapping at all.
+pub(crate) fn read<'a>(root: &'a Node, findings: &mut Findings<'a>) -> Option<Workflow<'a>> {
+    if !matches!(root.value, Value::Mapping(_)) {
+        let message = format!("a workflow is a mapping, and this is {}", root.kind_name());
+        findings.report(codes::WRONG_KIND, root.span, message, Some(format!("start with `schema: {LANGUAGE}`")));
+        return None;
+    }
+    check_keys(findings, root, "a workflow", &KEYS, &UNBUILT);
+    let start = Span::at(0);
+    version(findings, root, start);
+    let name = require(findings, root, "name", "a workflow", start, "name: mutual_nda").and_then(|node| {
+        let name = scalar(findings, node, "`name`")?;
+        keys::check_name(findings, name, node.span, "a workflow's name");
+        Some(name)
+    });
+    let title = root.get("title").filter(|node| text(findings, node, "`title`").is_some());
+    let inputs = named(findings, root, "inputs", "an input's name");
+    let (key, timeout_ms) = run(findings, root);
+    let retry = defaults(findings, root);
+    let steps = steps(findings, root, start, &retry);
+    let outputs = named(findings, root, "outputs", "an output's name");
+    Some(Workflow { name: name.unwrap_or_default(), title, inputs, key, timeout_ms, steps, outputs })
+}
+
+fn version(findings: &mut Findings<'_>, root: &Node, start: Span) {
+    let example = format!("schema: {LANGUAGE}");
+    let Some(node) = require(findings, root, "schema", "a workflow", start, &example) else { return };
+    if node.as_str() != Some(LANGUAGE) {
+        let message = format!("the language of a workflow is `{LANGUAGE}`");
+        findings.report(codes::LANGUAGE_VERSION, node.span, message, Some(format!("write `{example}`")));
+    }
+}
+
+/// The entries of a map from names to something, each name checked.
+fn named<'a>(findings: &mut Findings<'_>, root: &'a Node, key: &str, what: &str) -> &'a [Entry] {
+    let Some(node) = root.get(key) else { return &[] };
+    let found = entries(findings, node, &format!("`{key}`"));
+    for entry in found {
+        keys::check_name(findings, &entry.key.text, entry.key.span, what);
+    }
+    found
+}
+
+fn run<'a>(findings: &mut Findings<'_>, root: &'a Node) -> (Option<&'a Node>, Option<u64>) {
+    let Some(node) = root.get("run") else { return (None, None) };
+    if node.as_mapping().is_none() {
+        entries(findings, node, "`run`");
+        return (None, None);
+    }
+    check_keys(findings, node, "`run`", &RUN_KEYS, &RUN_UNBUILT);
+    let key = node.get("key").filter(|key| text(findings, key, "`run.key`").is_some());
+    let timeout = node.get("timeout").and_then(|node| settings::span(findings, node, "`run.timeout`"));
+    (key, timeout)
+}
+
+fn defaults(findings: &mut Findings<'_>, root: &Node) -> RetryPolicy {
+    let policy = RetryPolicy::default();
+    let Some(node) = root.get("defaults") else { return policy };
+    if node.as_mapping().is_none() {
+        entries(findings, node, "`defaults`");
+        return policy;
+    }
+    check_keys(findings, node, "`defaults`", &["retry"], &[]);
+    match node.get("retry") {
+        Some(retry) => settings::retry(findings, retry, &policy),
+        None => policy,
+    }
+}
+
+fn steps<'a>(findings: &mut Findings<'a>, root: &'a Node, start: Span, retry: &RetryPolicy) -> Vec<Step<'a>> {
+    let example = "steps: { hello: { uses: notify, with: { … } } }";
+    let Some(node) = require(findings, root, "steps", "a workflow", start, example) else { return Vec::new() };
+    let all = entries(findings, node, "`steps`");
+    if all.len() > STEPS_MAX {
+        let message = format!("the workflow has {} steps, more than {STEPS_MAX}", all.len());
+        let hint = "split it into several workflows".to_owned();
+        findings.report(codes::TOO_MANY_STEPS, key_span(root, "steps"), message, Some(hint));
+    } else if all.is_empty() && node.as_mapping().is_some() {
+        let hint = format!("a step is an id and what it uses: `{example}`");
+        findings.report(codes::MISSING_KEY, key_span(root, "steps"), "the workflow has no steps", Some(hint));
+    }
+    all.iter().take(STEPS_MAX).map(|entry| step::read(findings, entry, retry)).collect()
+}
+
+/// The place of a key of a mapping, or of the mapping.
+pub(crate) fn key_span(node: &Node, key: &str) -> Span {
+    node.as_mapping().and_then(|mapping| mapping.entry(key)).map_or(node.span, |entry| entry.key.span)
+}

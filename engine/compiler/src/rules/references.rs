@@ -1,0 +1,299 @@
+//! Every reference leads to something that there is.
+//!
+//! Names are checked against the scope of their place, steps against the file, fields against schemas. Whether a value is there
+//! on every path of a run is another question, asked in `absent`.
+
+use crate::codes;
+use crate::expr::{Reference, Segment, path_text};
+use crate::findings::Findings;
+use crate::templates::{Place, Site};
+use crate::typing::{Found, follow, type_words};
+use crate::unit::{Unit, Use};
+use engross_source::Code;
+use engross_source::diagnostic::quoted;
+use serde_json::{Value, json};
+use std::ops::Range;
+use std::sync::LazyLock;
+
+/// Names that authors look for and that are not in scope, and why.
+const EXPLAINED: [(&str, &str, &str); 6] = [
+    (
+        "secrets",
+        "secrets are not in scope, anywhere",
+        "a connection in engross.yaml holds them, and the step names the connection",
+    ),
+    ("env", "environment variables are not in scope", "pass the value as an input of the run"),
+    ("trigger", "`trigger` comes with triggers, which are not built yet", "pass the value as an input of the run"),
+    (
+        "event",
+        "`event` comes with triggers, which are not built yet",
+        "what `wait_for_event` received is `steps.ID.outputs.event`",
+    ),
+    ("item", "`item` comes with `foreach`, which is not built yet", "write one step for each item"),
+    ("index", "`index` comes with `foreach`, which is not built yet", "write one step for each item"),
+];
+
+const ROOTS: [&str; 3] = ["inputs", "steps", "run"];
+
+/// What `run` holds.
+static RUN: LazyLock<Value> = LazyLock::new(|| {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "id": {"type": "string"},
+            "key": {"type": ["string", "null"]},
+            "started_at": {"type": "string"},
+            "requester": {"type": "string"},
+        },
+    })
+});
+
+/// What `steps.ID.outcome` is.
+static OUTCOME: LazyLock<Value> = LazyLock::new(|| json!({ "type": "string" }));
+
+/// Checks all references, and returns those to other steps.
+pub(crate) fn check(unit: &Unit<'_>, findings: &mut Findings<'_>) -> Vec<Use> {
+    let ids = unit.ids();
+    let mut uses = Vec::new();
+    for (index, site) in unit.templates.sites.iter().enumerate() {
+        for reference in site.text.expressions.iter().flat_map(|expression| &expression.references) {
+            let mut checker = Checker { unit, site, site_index: index, reference, findings, ids: &ids };
+            uses.extend(checker.run());
+        }
+    }
+    uses
+}
+
+/// The schema of the value a reference leads to, with the root that its `$ref`s are relative to. Nothing when it is not known,
+/// or when the reference is wrong.
+pub(super) fn schema_of<'u>(unit: &'u Unit<'_>, reference: &Reference) -> Option<(&'u Value, &'u Value)> {
+    if reference.computed() {
+        return None;
+    }
+    let path = reference.path();
+    let (root, rest): (&Value, &[&Segment]) = match path.as_slice() {
+        [Segment::Key(name), rest @ ..] if name == "inputs" => (&unit.inputs, rest),
+        [Segment::Key(name), rest @ ..] if name == "run" => (&RUN, rest),
+        [Segment::Key(name), Segment::Key(id), Segment::Key(what), rest @ ..] if name == "steps" => match what.as_str()
+        {
+            "outcome" => (&OUTCOME, rest),
+            "outputs" => (unit.outputs.get(*unit.positions.get(id.as_str())?)?.as_deref()?, rest),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let mut schema = root;
+    for segment in rest {
+        let Found::Schema(next) = follow(root, schema, segment) else { return None };
+        schema = next;
+    }
+    Some((root, schema))
+}
+
+struct Checker<'c, 'a, 'f> {
+    unit: &'c Unit<'a>,
+    site: &'c Site<'a>,
+    site_index: usize,
+    reference: &'c Reference,
+    findings: &'c mut Findings<'f>,
+    ids: &'c [&'a str],
+}
+
+impl<'c> Checker<'c, '_, '_> {
+    fn run(&mut self) -> Option<Use> {
+        let unit = self.unit;
+        match self.key(0)? {
+            "inputs" => self.walk(&unit.inputs, 1, codes::UNKNOWN_INPUT),
+            "run" => self.run_field(),
+            "steps" => return self.step(),
+            other => self.unknown_root(other),
+        }
+        None
+    }
+
+    /// The segment at `index`, if it is a name.
+    fn key(&self, index: usize) -> Option<&'c str> {
+        match self.reference.segments.get(index) {
+            Some((Segment::Key(key), _)) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// The place of the segment at `index`, or of all that is written out.
+    fn range(&self, index: usize) -> Range<usize> {
+        self.reference.segments.get(index).map_or_else(|| self.reference.static_range(), |(_, range)| range.clone())
+    }
+
+    fn report(&mut self, code: Code, range: &Range<usize>, message: String, hint: Option<String>) {
+        let span = self.site.span(self.findings, range);
+        self.findings.report(code, span, message, hint);
+    }
+
+    /// The path up to before `index`.
+    fn before(&self, index: usize) -> String {
+        path_text(self.reference.segments.iter().take(index).map(|(segment, _)| segment))
+    }
+
+    fn unknown_root(&mut self, name: &str) {
+        let range = self.range(0);
+        if let Some((_, message, hint)) = EXPLAINED.iter().find(|(explained, _, _)| *explained == name) {
+            self.report(codes::NOT_IN_SCOPE, &range, (*message).to_owned(), Some((*hint).to_owned()));
+            return;
+        }
+        let inputs = self.unit.inputs.get("properties");
+        let hint = if inputs.is_some_and(|inputs| inputs.get(name).is_some()) {
+            format!("did you mean `inputs.{name}`?")
+        } else if self.unit.positions.contains_key(name) {
+            format!("did you mean `steps.{name}.outputs`?")
+        } else {
+            match self.findings.nearest(name, &ROOTS) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "references start with `inputs`, `steps` or `run`; text stands in quotes".to_owned(),
+            }
+        };
+        self.report(codes::UNKNOWN_NAME, &range, format!("there is nothing called {}", quoted(name)), Some(hint));
+    }
+
+    fn run_field(&mut self) {
+        match self.key(1) {
+            Some("attempt") => {
+                let message = "`run.attempt` is not built yet".to_owned();
+                let hint = "`run.id` and `run.started_at` stay the same on every attempt".to_owned();
+                self.report(codes::NOT_BUILT, &self.range(1), message, Some(hint));
+            }
+            Some("key") if self.site.place == Place::RunKey => {
+                let message = "`run.key` cannot be made of itself".to_owned();
+                self.report(codes::NOT_IN_SCOPE, &self.range(1), message, Some("make it of `inputs`".to_owned()));
+            }
+            _ => self.walk(&RUN, 1, codes::UNKNOWN_NAME),
+        }
+    }
+
+    fn step(&mut self) -> Option<Use> {
+        let all = self.reference.static_range();
+        if matches!(self.site.place, Place::Title | Place::RunKey) {
+            let message = "no step has run when this is made".to_owned();
+            self.report(codes::NOT_IN_SCOPE, &all, message, Some("make it of `inputs` and `run`".to_owned()));
+            return None;
+        }
+        let Some(id) = self.key(1) else {
+            let message = "a reference to a step names it: `steps.ID.outputs.…`".to_owned();
+            let hint = self
+                .reference
+                .computed()
+                .then(|| "the step's name must be written out, because the plan depends on it".to_owned());
+            self.report(codes::INCOMPLETE_REFERENCE, &all, message, hint);
+            return None;
+        };
+        let Some(target) = self.unit.positions.get(id).copied() else {
+            let hint = self.findings.names_hint(id, self.ids, "steps");
+            self.report(
+                codes::UNKNOWN_STEP_REFERENCE,
+                &self.range(1),
+                format!("there is no step {}", quoted(id)),
+                hint,
+            );
+            return None;
+        };
+        if self.site.place.step() == Some(target) {
+            let message = format!("the step `{id}` refers to itself");
+            let hint = "a step sees what came before it, not what it makes".to_owned();
+            self.report(codes::SELF_REFERENCE, &all, message, Some(hint));
+            return None;
+        }
+        let outputs = match self.key(2) {
+            Some("outputs") => true,
+            Some("outcome") => false,
+            other => {
+                self.incomplete(id, target, other);
+                return None;
+            }
+        };
+        if outputs {
+            self.output(id, target);
+        } else {
+            self.walk(&OUTCOME, 3, codes::UNKNOWN_OUTPUT);
+        }
+        let guarded = self.reference.guarded || self.tested_elsewhere();
+        Some(Use { target, site: self.site_index, range: all, outputs, guarded })
+    }
+
+    /// Whether the same path is tested or given a default in the same expression.
+    fn tested_elsewhere(&self) -> bool {
+        is_tested(self.site, self.reference)
+    }
+
+    fn incomplete(&mut self, id: &str, target: usize, given: Option<&str>) {
+        let Some(given) = given else {
+            let message = format!("`steps.{id}` is no value yet");
+            let hint = format!("write `steps.{id}.outputs.…` or `steps.{id}.outcome`");
+            self.report(codes::INCOMPLETE_REFERENCE, &self.reference.static_range(), message, Some(hint));
+            return;
+        };
+        let outputs = self.unit.outputs.get(target).and_then(|schema| schema.as_deref());
+        let is_output = outputs
+            .is_some_and(|schema| matches!(follow(schema, schema, &Segment::Key(given.to_owned())), Found::Schema(_)));
+        let hint = if is_output {
+            format!("did you mean `steps.{id}.outputs.{given}`?")
+        } else {
+            match self.findings.nearest(given, &["outputs", "outcome"]) {
+                Some(near) => format!("did you mean `steps.{id}.{near}`?"),
+                None => "a step has `outputs` and an `outcome`".to_owned(),
+            }
+        };
+        let message = format!("`steps.{id}` has no {}", quoted(given));
+        self.report(codes::INCOMPLETE_REFERENCE, &self.range(2), message, Some(hint));
+    }
+
+    fn output(&mut self, id: &str, target: usize) {
+        let unit = self.unit;
+        if let Some(spec) = unit.spec(target).filter(|spec| !spec.outcomes.iter().any(|outcome| outcome.outputs)) {
+            let message = format!("`{id}` (`{}`) has no outputs", spec.uses);
+            self.report(
+                codes::UNKNOWN_OUTPUT,
+                &self.range(2),
+                message,
+                Some(format!("only `steps.{id}.outcome` can be read")),
+            );
+        } else if let Some(schema) = unit.outputs.get(target).and_then(|schema| schema.as_deref()) {
+            self.walk(schema, 3, codes::UNKNOWN_OUTPUT);
+        }
+    }
+
+    /// Follows the segments from `first` on, and reports the first that leads nowhere.
+    fn walk(&mut self, root: &Value, first: usize, code: Code) {
+        let mut schema = root;
+        for index in first..self.reference.segments.len() {
+            let Some((segment, _)) = self.reference.segments.get(index) else { return };
+            let owner = self.before(index);
+            let shown = match segment {
+                Segment::Key(key) => quoted(key),
+                Segment::Index(at) => format!("`[{at}]`"),
+            };
+            match follow(root, schema, segment) {
+                Found::Schema(next) => schema = next,
+                Found::Anything => return,
+                Found::Nothing(known) => {
+                    let name = if let Segment::Key(key) = segment { key.as_str() } else { "" };
+                    let hint = self.findings.names_hint(name, &known, "names");
+                    return self.report(code, &self.range(index), format!("`{owner}` has no {shown}"), hint);
+                }
+                Found::NoParts(kind) => {
+                    let kinds: Vec<&str> = kind.split(" or ").map(type_words).collect();
+                    let message = format!("`{owner}` is {} and has no {shown}", kinds.join(" or "));
+                    return self.report(code, &self.range(index), message, None);
+                }
+            }
+        }
+    }
+}
+
+/// Whether the same path is tested or given a default somewhere in the same expression: `a.b if a.b is defined else 'x'`.
+pub(super) fn is_tested(site: &Site<'_>, reference: &Reference) -> bool {
+    let start = reference.static_range().start;
+    let expression = site.text.expressions.iter().find(|expression| expression.outer.contains(&start));
+    expression.is_some_and(|expression| {
+        expression.references.iter().any(|other| other.guarded && other.path() == reference.path())
+    })
+}

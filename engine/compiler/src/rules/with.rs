@@ -1,0 +1,116 @@
+//! What a step is given fits the schema of its operation.
+
+use crate::codes;
+use crate::findings::Findings;
+use crate::limits::FINDINGS_PER_STEP_MAX;
+use crate::model::Step;
+use crate::templates::Place;
+use crate::typing::{Mistake, MistakeKind, mistakes, validator};
+use crate::unit::Unit;
+use engross_source::{Node, Span};
+use jsonschema::Validator;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Inputs of operations that are not built yet, and what to do without them.
+const UNBUILT: [(&str, &str, &str); 3] = [
+    ("approval", "remind", "people are asked once; `engross approvals list` shows what is open"),
+    ("approval", "escalate", "write a step that needs the outcome `expired`"),
+    ("approval", "form", "a decision may carry a comment"),
+];
+
+/// Checks every step's `with`.
+pub(crate) fn check(unit: &Unit<'_>, findings: &mut Findings<'_>) {
+    let mut templates: Vec<BTreeSet<String>> = vec![BTreeSet::new(); unit.workflow.steps.len()];
+    for site in &unit.templates.sites {
+        if let Place::With(step) = site.place
+            && let Some(pointers) = templates.get_mut(step)
+        {
+            pointers.insert(site.pointer());
+        }
+    }
+    // Building a validator takes far longer than using one, and many steps use the same operation.
+    let mut validators: BTreeMap<&str, Option<Validator>> = BTreeMap::new();
+    for ((step, spec), templates) in unit.workflow.steps.iter().zip(&unit.specs).zip(&templates) {
+        let Some(spec) = spec else { continue };
+        let validator = validators.entry(&spec.uses).or_insert_with(|| match validator(&spec.input) {
+            Ok(validator) => Some(validator),
+            Err(error) => {
+                let span = step.uses.map_or(step.key.span, |(_, span)| span);
+                let message = format!("the input schema of `{}` is broken: {}", spec.uses, error.masked());
+                let hint = Some("this is a mistake in the provider or plugin, not in the workflow".to_owned());
+                findings.report(codes::BROKEN_SPEC, span, message, hint);
+                None
+            }
+        });
+        let Some(validator) = validator else { continue };
+        let instance = step.with.map_or_else(|| serde_json::json!({}), Node::to_json);
+        let found = mistakes(validator, &spec.input, &instance, templates);
+        for mistake in found.into_iter().take(FINDINGS_PER_STEP_MAX) {
+            report(step, &spec.uses, &mistake, &spec.input, findings);
+        }
+    }
+}
+
+fn report(step: &Step<'_>, uses: &str, mistake: &Mistake, schema: &Value, findings: &mut Findings<'_>) {
+    let name = shown(&mistake.pointer);
+    match &mistake.kind {
+        MistakeKind::Missing(key) => {
+            let (owner, span) = if mistake.pointer.is_empty() {
+                (format!("`{uses}`"), step.with_span)
+            } else {
+                (name, key_place(step, &mistake.pointer))
+            };
+            let title = schema.pointer(&format!("/properties/{key}/description")).and_then(Value::as_str);
+            let hint = match title.and_then(|words| words.lines().next()) {
+                Some(words) => format!("add `{key}: …` under `with`: {words}"),
+                None => format!("add `{key}: …`{}", if mistake.pointer.is_empty() { " under `with`" } else { "" }),
+            };
+            findings.report(codes::WITH_MISSING, span, format!("{owner} needs `{key}`"), Some(hint));
+        }
+        MistakeKind::Unknown(key) => {
+            let span = key_place(step, &format!("{}/{}", mistake.pointer, key.replace('~', "~0").replace('/', "~1")));
+            let unbuilt = UNBUILT.iter().find(|(of, name, _)| *of == uses && name == key && mistake.pointer.is_empty());
+            if let Some((_, _, instead)) = unbuilt {
+                let message = format!("`{key}` of `{uses}` is not built yet: {instead}");
+                findings.report(
+                    codes::NOT_BUILT,
+                    span,
+                    message,
+                    Some("remove it; nothing in a workflow is ignored".to_owned()),
+                );
+                return;
+            }
+            let owner = if mistake.pointer.is_empty() { format!("`{uses}`") } else { name };
+            findings.report(codes::WITH_UNKNOWN, span, format!("{owner} {}", mistake.message), mistake.hint.clone());
+        }
+        MistakeKind::Type | MistakeKind::Value => {
+            let value = step.with.and_then(|with| with.at_pointer(&mistake.pointer)).map(|node| node.span);
+            let at_root = mistake.pointer.is_empty();
+            let span =
+                value.filter(|span| !span.is_empty() && !at_root).unwrap_or_else(|| key_place(step, &mistake.pointer));
+            findings.report(codes::WITH_VALUE, span, format!("{name} {}", mistake.message), mistake.hint.clone());
+        }
+    }
+}
+
+/// The place of the key a pointer ends with; that of `with` for the whole.
+fn key_place(step: &Step<'_>, pointer: &str) -> Span {
+    step.with.and_then(|with| with.key_span_at_pointer(pointer)).unwrap_or(step.with_span)
+}
+
+/// A pointer inside `with` as people write it: `with.stages[0].quorum`.
+fn shown(pointer: &str) -> String {
+    let mut name = String::from("`with");
+    for token in pointer.split('/').skip(1) {
+        let token = token.replace("~1", "/").replace("~0", "~");
+        if token.bytes().all(|b| b.is_ascii_digit()) {
+            name.push_str(&format!("[{token}]"));
+        } else {
+            name.push('.');
+            name.push_str(&engross_source::diagnostic::escaped(&token));
+        }
+    }
+    name.push('`');
+    name
+}

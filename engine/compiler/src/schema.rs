@@ -1,0 +1,154 @@
+//! The JSON Schema of workflow files, for editors.
+//!
+//! It is a help while typing, and gentler than the compiler: what it accepts may still be refused. It is made from the same
+//! promises, so that an operation is never described twice.
+
+use crate::catalog::Catalog;
+use crate::limits::RETRY_FACTOR_MAX;
+use crate::model::LANGUAGE;
+use engross_core::StepSpec;
+use engross_core::limits::{ATTEMPTS_MAX, STEPS_MAX};
+use serde_json::{Map, Value, json};
+
+const NAME: &str = "^[a-z][a-z0-9_]*$";
+
+/// The JSON Schema (2020-12) of a workflow that uses the operations of `catalog`.
+#[must_use]
+pub fn workflow_schema(catalog: &dyn Catalog) -> Value {
+    let mut uses = catalog.uses();
+    uses.sort();
+    let specs: Vec<&StepSpec> = uses.iter().filter_map(|name| catalog.spec(name)).collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Engross workflow",
+        "type": "object",
+        "required": ["schema", "name", "steps"],
+        "additionalProperties": false,
+        "properties": {
+            "schema": {"const": LANGUAGE},
+            "name": {"type": "string", "pattern": NAME},
+            "title": {"type": "string", "description": "What a run is called in lists; a template over `inputs` and `run`."},
+            "inputs": {
+                "type": "object",
+                "description": "Name to JSON Schema. An input is required unless it has a `default` or `optional: true`.",
+                "propertyNames": {"pattern": NAME},
+                "additionalProperties": {"type": "object", "properties": {"optional": {"type": "boolean"}}},
+            },
+            "run": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "key": {"type": "string", "description": "A second start with this key attaches to the first run."},
+                    "timeout": {"$ref": "#/$defs/span"},
+                },
+            },
+            "defaults": {"type": "object", "additionalProperties": false, "properties": {"retry": {"$ref": "#/$defs/retry"}}},
+            "steps": {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": STEPS_MAX,
+                "propertyNames": {"pattern": NAME},
+                "additionalProperties": {"$ref": "#/$defs/step"},
+            },
+            "outputs": {"type": "object", "propertyNames": {"pattern": NAME}},
+        },
+        "$defs": definitions(&specs),
+    })
+}
+
+fn definitions(specs: &[&StepSpec]) -> Value {
+    json!({
+        "span": {"type": "string", "pattern": "^(0|[1-9][0-9]*)[smhdw]$", "examples": ["90s", "15m", "4h", "2d", "1w"]},
+        "retry": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "attempts": {"type": "integer", "minimum": 1, "maximum": ATTEMPTS_MAX},
+                "initial": {"$ref": "#/$defs/span"},
+                "factor": {"type": "number", "minimum": 1, "maximum": RETRY_FACTOR_MAX},
+                "max": {"$ref": "#/$defs/span"},
+                "jitter": {"enum": ["none", "full"]},
+            },
+        },
+        "need": {
+            "description": "A step (its good outcome), `step.outcome`, the first of several, or steps that are done.",
+            "anyOf": [
+                {"type": "string", "pattern": "^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)?$"},
+                need_form("any", "^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)?$"),
+                need_form("done", NAME),
+            ],
+        },
+        "step": step(specs),
+    })
+}
+
+fn need_form(form: &str, pattern: &str) -> Value {
+    let list = json!({"type": "array", "minItems": 1, "items": {"type": "string", "pattern": pattern}});
+    json!({"type": "object", "required": [form], "additionalProperties": false, "properties": {form: list}})
+}
+
+fn step(specs: &[&StepSpec]) -> Value {
+    let names: Vec<&str> = specs.iter().map(|spec| spec.uses.as_str()).collect();
+    let cases: Vec<Value> = specs.iter().map(|spec| case(spec)).collect();
+    json!({
+        "type": "object",
+        "required": ["uses"],
+        "additionalProperties": false,
+        "properties": {
+            "uses": {"enum": names},
+            "with": {"type": "object"},
+            "needs": {"type": "array", "items": {"$ref": "#/$defs/need"}},
+            "if": {"type": "string", "pattern": "^\\s*\\{\\{", "description": "False ends the step as skipped."},
+            "retry": {"$ref": "#/$defs/retry"},
+            "timeout": {"$ref": "#/$defs/span"},
+            "on_error": {"enum": ["fail", "continue"]},
+            "connection": {"type": "string"},
+        },
+        "allOf": cases,
+    })
+}
+
+/// What `with` is when `uses` names this operation.
+fn case(spec: &StepSpec) -> Value {
+    let mut with = relaxed(&spec.input);
+    let demands = with.get("required").and_then(Value::as_array).is_some_and(|required| !required.is_empty());
+    if let Some(with) = with.as_object_mut() {
+        // A base of its own keeps the references inside an operation's schema pointing into it.
+        with.insert("$id".to_owned(), json!(format!("engross:with/{}", spec.uses)));
+    }
+    let mut then = json!({"properties": {"with": with, "uses": {"description": spec.title}}});
+    if let Some(then) = then.as_object_mut().filter(|_| demands) {
+        then.insert("required".to_owned(), json!(["with"]));
+    }
+    json!({"if": {"required": ["uses"], "properties": {"uses": {"const": spec.uses}}}, "then": then})
+}
+
+/// The same schema with a template allowed in the place of every value. Recursion follows the schema.
+fn relaxed(schema: &Value) -> Value {
+    let Some(object) = schema.as_object() else { return schema.clone() };
+    let relaxed_entry = |(key, value): (&String, &Value)| {
+        let value = match key.as_str() {
+            "properties" | "patternProperties" => map(value, &|schema| or_template(&relaxed(schema))),
+            "$defs" => map(value, &relaxed),
+            "items" | "additionalProperties" if value.is_object() => or_template(&relaxed(value)),
+            "allOf" | "anyOf" | "oneOf" => {
+                value.as_array().map_or_else(|| value.clone(), |all| all.iter().map(relaxed).collect())
+            }
+            _ => value.clone(),
+        };
+        (key.clone(), value)
+    };
+    Value::Object(object.iter().map(relaxed_entry).collect())
+}
+
+fn map(value: &Value, change: &dyn Fn(&Value) -> Value) -> Value {
+    let Some(object) = value.as_object() else { return value.clone() };
+    Value::Object(object.iter().map(|(key, value)| (key.clone(), change(value))).collect::<Map<String, Value>>())
+}
+
+fn or_template(schema: &Value) -> Value {
+    if schema.as_object().is_some_and(Map::is_empty) {
+        return schema.clone();
+    }
+    json!({"anyOf": [schema, {"type": "string", "pattern": "\\{\\{"}]})
+}
