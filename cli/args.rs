@@ -17,11 +17,11 @@ use std::path::PathBuf;
 )]
 pub struct Args {
     /// The configuration file [default: engross.yaml, if it is there]
-    #[arg(long, global = true, value_name = "FILE", env = "ENGROSS_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "ENGROSS_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
 
     /// What is logged to stderr, as in `info` or `engross_runtime=debug` [default: warn]
-    #[arg(long, global = true, value_name = "FILTER", env = "ENGROSS_LOG")]
+    #[arg(long, global = true, value_name = "FILTER", env = "ENGROSS_LOG", hide_env_values = true)]
     pub log: Option<String>,
 
     /// What to do.
@@ -32,30 +32,19 @@ pub struct Args {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the main job from beginning to end, with a sandbox: no keys, no network
     Demo(commands::demo::Demo),
-    /// Check workflow files; nothing is sent
     Validate(commands::validate::Validate),
-    /// Show what a run would do: the order, and each request as it would be sent
     Plan(commands::plan::Plan),
-    /// Draw a workflow
     Graph(commands::graph::Graph),
-    /// Start a run and follow it to its end
     Run(commands::run::Run),
-    /// Run the engine and its API until stopped
     Serve(commands::serve::Serve),
-    /// Look at runs, follow them, give them up
     #[command(subcommand)]
     Runs(commands::runs::Runs),
-    /// See what waits for a decision, and decide
     #[command(subcommand)]
     Approvals(commands::approvals::Approvals),
-    /// Send events that workflows wait for
     #[command(subcommand)]
     Events(commands::events::Events),
-    /// Print JSON Schemas, for editors and programs
     Schema(commands::schema::Schema),
-    /// Run the providers' stand-ins alone
     Sandbox(commands::sandbox::SandboxArgs),
 }
 
@@ -81,7 +70,7 @@ pub struct FormatArg {
 #[derive(Clone, Debug, ClapArgs)]
 pub struct ServerArg {
     /// The API of the engine [default: whichever process holds the data directory]
-    #[arg(long, value_name = "URL", env = "ENGROSS_SERVER")]
+    #[arg(long, value_name = "URL", env = "ENGROSS_SERVER", hide_env_values = true)]
     pub server: Option<String>,
 }
 
@@ -89,7 +78,7 @@ pub struct ServerArg {
 #[derive(Clone, Debug, ClapArgs)]
 pub struct AsArg {
     /// Who acts: an e-mail address, as in `people:` of engross.yaml
-    #[arg(long = "as", value_name = "WHO", env = "ENGROSS_USER")]
+    #[arg(long = "as", value_name = "WHO", env = "ENGROSS_USER", hide_env_values = true)]
     pub who: Option<String>,
 }
 

@@ -67,13 +67,13 @@ pub async fn run(args: Demo) -> Result<Exit> {
     approver.abort();
 
     let journal = client.journal(&started.run, 0, 0).await?;
-    let mut text = String::from("timeline\n");
+    let mut text = String::from("\ntimeline\n");
     for entry in timeline(&journal.records) {
         text.push_str(&format!("  {}\n", follow::line(&entry)));
     }
     ui::data(&text);
     let (path, digest) = check(&view, &journal, &sandbox)?;
-    ui::data(&format!("signed PDF  {path}\nsha256      {digest}\n"));
+    ui::data(&format!("\nsigned PDF  {path}\nsha256      {digest}\n"));
     host.stop();
     sandbox.shutdown().await;
     Ok(exit::OK)

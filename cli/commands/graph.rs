@@ -6,6 +6,7 @@ use crate::{host, sources, ui};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use engross_core::{Need, OutcomeKind, Plan, PlanStep, StepKind};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -77,7 +78,32 @@ fn edges(plan: &Plan) -> Vec<Edge> {
             }
         }
     }
-    edges
+    without_implied(edges)
+}
+
+/// Leaves out what another way says already: `create --> send` beside `create --> prefill --> send`.
+fn without_implied(edges: Vec<Edge>) -> Vec<Edge> {
+    let mut next: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for edge in edges.iter().filter(|e| !e.any) {
+        next.entry(edge.from.clone()).or_default().push(edge.to.clone());
+    }
+    let implied = |edge: &Edge| {
+        if edge.any || !edge.label.is_empty() {
+            return false;
+        }
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&String> = next.get(&edge.from).into_iter().flatten().filter(|to| **to != edge.to).collect();
+        while let Some(step) = open.pop() {
+            if *step == edge.to {
+                return true;
+            }
+            if seen.insert(step) {
+                open.extend(next.get(step).into_iter().flatten());
+            }
+        }
+        false
+    };
+    edges.into_iter().filter(|edge| !implied(edge)).collect()
 }
 
 fn carries_good(step: &PlanStep, on: &engross_core::On) -> bool {
