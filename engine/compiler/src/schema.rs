@@ -6,8 +6,8 @@
 use crate::catalog::Catalog;
 use crate::limits::RETRY_FACTOR_MAX;
 use crate::model::LANGUAGE;
-use engross_core::StepSpec;
 use engross_core::limits::{ATTEMPTS_MAX, STEPS_MAX};
+use engross_core::{SPAN_PATTERN, StepSpec};
 use serde_json::{Map, Value, json};
 
 const NAME: &str = "^[a-z][a-z0-9_]*$";
@@ -58,7 +58,7 @@ pub fn workflow_schema(catalog: &dyn Catalog) -> Value {
 
 fn definitions(specs: &[&StepSpec]) -> Value {
     json!({
-        "span": {"type": "string", "pattern": "^(0|[1-9][0-9]*)[smhdw]$", "examples": ["90s", "15m", "4h", "2d", "1w"]},
+        "span": {"type": "string", "pattern": SPAN_PATTERN, "examples": ["90s", "15m", "4h", "2d", "1w"]},
         "retry": {
             "type": "object",
             "additionalProperties": false,

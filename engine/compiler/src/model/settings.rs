@@ -6,12 +6,12 @@ use crate::codes;
 use crate::findings::Findings;
 use crate::limits::RETRY_FACTOR_MAX;
 use engross_core::limits::ATTEMPTS_MAX;
-use engross_core::{Jitter, OnError, RetryPolicy, parse_span};
+use engross_core::{Jitter, OnError, RetryPolicy, SpanError, parse_span};
 use engross_source::Node;
 
 /// A span that is longer than nothing, in milliseconds.
 pub(super) fn span(findings: &mut Findings<'_>, node: &Node, what: &str) -> Option<u64> {
-    let hint = Some("write it like `90s`, `15m`, `4h`, `2d` or `1w`".to_owned());
+    let hint = Some("write a whole number and a unit: `90s`, `15m`, `4h`, `2d` or `1w`".to_owned());
     if node.as_f64().is_some() {
         findings.report(codes::SPAN, node.span, format!("{what} has no unit"), hint);
         return None;
@@ -22,8 +22,12 @@ pub(super) fn span(findings: &mut Findings<'_>, node: &Node, what: &str) -> Opti
             None
         }
         Ok(ms) => Some(ms),
-        Err(error) => {
-            findings.report(codes::SPAN, node.span, format!("{what} is no span: {error}"), None);
+        Err(SpanError::Form { .. }) => {
+            findings.report(codes::SPAN, node.span, format!("{what} is not a span of time"), hint);
+            None
+        }
+        Err(SpanError::TooLong { .. }) => {
+            findings.report(codes::SPAN, node.span, format!("{what} is longer than ten years"), None);
             None
         }
     }
