@@ -7,6 +7,7 @@ use super::references::is_tested;
 use crate::codes;
 use crate::expr::{Reference, Segment, path_text};
 use crate::findings::{Findings, listed};
+use crate::templates::Place;
 use crate::unit::{Edge, Unit, Use};
 use engross_core::{Need, NeedRef, On, StepSpec};
 use serde_json::Value;
@@ -25,7 +26,12 @@ pub(crate) fn check(unit: &Unit<'_>, uses: &[Use], edges: &[Vec<Edge>], findings
                 let path = path_text(reference.segments.iter().take(index + 1).map(|(segment, _)| segment));
                 let range =
                     reference.segments.get(index).map_or_else(|| reference.static_range(), |(_, range)| range.clone());
-                let message = format!("`{path}` may be absent, and then this step fails");
+                let then = match site.place {
+                    Place::Title | Place::RunKey => "the run cannot start",
+                    Place::With(_) | Place::Condition(_) => "this step fails",
+                    Place::Output => "this output cannot be made",
+                };
+                let message = format!("`{path}` may be absent, and then {then}");
                 let place = if whole_input {
                     format!("give the input a `default` instead of `{OPTIONAL}`")
                 } else {

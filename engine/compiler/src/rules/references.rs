@@ -162,8 +162,8 @@ impl<'c> Checker<'c, '_, '_> {
                 let hint = "`run.id` and `run.started_at` stay the same on every attempt".to_owned();
                 self.report(codes::NOT_BUILT, &self.range(1), message, Some(hint));
             }
-            Some("key") if self.site.place == Place::RunKey => {
-                let message = "`run.key` cannot be made of itself".to_owned();
+            Some("key") if matches!(self.site.place, Place::Title | Place::RunKey) => {
+                let message = "`run.key` is not there yet when this is made".to_owned();
                 self.report(codes::NOT_IN_SCOPE, &self.range(1), message, Some("make it of `inputs`".to_owned()));
             }
             _ => self.walk(&RUN, 1, codes::UNKNOWN_NAME),
