@@ -29,7 +29,8 @@ pub(crate) fn check(unit: &Unit<'_>, uses: &[Use], edges: &[Vec<Edge>], findings
                 let then = match site.place {
                     Place::Title | Place::RunKey => "the run cannot start",
                     Place::With(_) | Place::Condition(_) => "this step fails",
-                    Place::Output => "this output cannot be made",
+                    // An output whose value is absent is null, by the core's rule.
+                    Place::Output => continue,
                 };
                 let message = format!("`{path}` may be absent, and then {then}");
                 let place = if whole_input {
