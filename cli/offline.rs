@@ -4,11 +4,12 @@
 use crate::args::ServerArg;
 use crate::client::Client;
 use crate::config::Config;
+use crate::ui;
 use anyhow::{Result, bail};
 use engross_core::RunId;
 use engross_runtime::{Clock, RunView, SystemClock, TimelineEntry};
 use engross_server::wire;
-use engross_store::{Holder, RunQuery, Store};
+use engross_store::{Holder, RunQuery, SledStore, Store};
 use secrecy::ExposeSecret;
 
 /// A client of the engine that is meant, if one runs.
@@ -39,12 +40,17 @@ pub fn must_run(config: &Config, server: &ServerArg) -> Result<Client> {
     }
 }
 
-/// A store that no process holds, opened to look at it.
-fn look(config: &Config) -> Result<engross_store::SledStore> {
+/// A store that no process holds, opened to look at it; none where nothing has been kept yet.
+fn look(config: &Config) -> Result<Option<SledStore>> {
     if !config.data.exists() {
-        bail!("there is no data in {}\n  hint: `engross run` or `engross serve` makes it", config.data.display());
+        ui::note(&format!(
+            "nothing has been kept in {} yet; `engross run` or `engross serve` begins",
+            config.data.display()
+        ));
+        return Ok(None);
     }
-    Ok(engross_store::SledStore::open(&config.data, Holder::this_process("engross", SystemClock.now()))?)
+    let store = SledStore::open(&config.data, Holder::this_process("engross", SystemClock.now()))?;
+    Ok(Some(store))
 }
 
 /// Lists runs of a store that no process holds.
@@ -55,8 +61,8 @@ pub async fn list(config: &Config, open: bool, workflow: Option<String>, limit: 
     let config = config.clone();
     let read = move || -> Result<wire::Runs> {
         let query = RunQuery { open, workflow, limit, ..RunQuery::default() };
-        let runs = look(&config)?.runs(&query)?.into_iter().map(wire::RunRow::from).collect();
-        Ok(wire::Runs { runs })
+        let heads = look(&config)?.map(|store| store.runs(&query)).transpose()?.unwrap_or_default();
+        Ok(wire::Runs { runs: heads.into_iter().map(wire::RunRow::from).collect() })
     };
     tokio::task::spawn_blocking(read).await?
 }
@@ -67,7 +73,11 @@ pub async fn list(config: &Config, open: bool, workflow: Option<String>, limit: 
 /// As `list`.
 pub async fn show(config: &Config, run: &RunId) -> Result<(RunView, Vec<TimelineEntry>)> {
     let (config, run) = (config.clone(), run.clone());
-    tokio::task::spawn_blocking(move || Ok(engross_runtime::look::run(&look(&config)?, &run)?)).await?
+    let read = move || match look(&config)? {
+        Some(store) => Ok(engross_runtime::look::run(&store, &run)?),
+        None => Err(engross_runtime::Error::NoRun(run).into()),
+    };
+    tokio::task::spawn_blocking(read).await?
 }
 
 /// Lists what waits for a decision in a store that no process holds.
@@ -76,6 +86,9 @@ pub async fn show(config: &Config, run: &RunId) -> Result<(RunView, Vec<Timeline
 /// As `list`.
 pub async fn approvals(config: &Config) -> Result<wire::Approvals> {
     let config = config.clone();
-    let read = move || Ok(wire::Approvals { approvals: engross_runtime::look::approvals(&look(&config)?)? });
+    let read = move || -> Result<wire::Approvals> {
+        let found = look(&config)?.map(|store| engross_runtime::look::approvals(&store)).transpose()?;
+        Ok(wire::Approvals { approvals: found.unwrap_or_default() })
+    };
     tokio::task::spawn_blocking(read).await?
 }

@@ -1,61 +1,91 @@
 //! `kill -9` at random moments of a run: the run goes on where it was, and every effect has happened once.
 
 use crate::lab::{Lab, PATIENCE, pause};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How many runs are killed.
 const KILLS: u64 = 50;
 
-/// The moments are spread over this long after the start; a run that nobody kills takes about as long.
-const SPREAD: Duration = Duration::from_millis(1_400);
+/// Kills that may come too late, when the run is over already: those prove nothing.
+const TOO_LATE_MAX: usize = 10;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_killed_runs_end_with_one_contract_one_send_and_one_pdf_each() {
     let seed: u64 = std::env::var("ENGROSS_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_261_123);
+    let lifetime = lifetime().await;
     let mut random = seed;
-    let mut killed_at: Vec<(String, usize)> = Vec::new();
+    let mut moments: BTreeMap<String, usize> = BTreeMap::new();
     for n in 0..KILLS {
-        // A linear congruential generator, so that a seed gives the same moments everywhere.
+        // A linear congruential generator, so that a seed gives the same shares everywhere.
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let share = (random >> 33) as f64 / f64::from(1_u32 << 31);
-        let doing = kill_one(n, SPREAD.mul_f64(share)).await;
-        match killed_at.iter_mut().find(|(what, _)| *what == doing) {
-            Some((_, count)) => *count += 1,
-            None => killed_at.push((doing, 1)),
-        }
+        *moments.entry(kill_one(n, lifetime.mul_f64(share)).await).or_default() += 1;
     }
-    println!("seed {seed}; killed while: {killed_at:?}");
-    assert!(killed_at.len() >= 4, "the kills met too few different moments: {killed_at:?}");
+    println!("seed {seed}, a life of {lifetime:?}; killed while: {moments:?}");
+    assert!(moments.len() >= 6, "the kills met too few different moments: {moments:?}");
+    assert!(moments.get("over").copied().unwrap_or(0) <= TOO_LATE_MAX, "too many kills came too late: {moments:?}");
 }
 
-/// What the run was doing when it was killed.
-async fn kill_one(n: u64, after: Duration) -> String {
+/// A lab whose provider takes its time to answer after it has acted, so that kills fall between effect and answer.
+async fn slow_lab() -> Lab {
     let lab = Lab::new().await;
-    let file = lab.nda();
-    let inputs = lab.inputs(&format!("Acme {n}")).to_string();
-    let run = ["run", file.to_str().unwrap(), "--input", &inputs];
-    let mut first = lab.spawn(&run);
+    lab.fault(json!([{ "on": "any", "times": 100_000, "do": { "slow": { "ms": 30 } } }])).await;
+    lab
+}
+
+/// How long a run lives that nobody kills, its process's start included.
+async fn lifetime() -> Duration {
+    let lab = slow_lab().await;
+    let (file, inputs) = (lab.nda(), lab.inputs("Acme").to_string());
     let began = Instant::now();
+    let mut run = lab.spawn(&["run", file.to_str().unwrap(), "--input", &inputs]);
+    while run.0.try_wait().unwrap().is_none() {
+        lab.approve_what_waits().await;
+        assert!(began.elapsed() < PATIENCE, "the run does not end");
+        pause().await;
+    }
+    let lifetime = began.elapsed();
+    assert!(run.0.wait().unwrap().success());
+    assert_eq!(lab.sandbox.counters().pdf_downloads, 1);
+    lifetime
+}
+
+/// Kills one run so long after its start, lets another process take it over, and checks how it ends. What it was doing.
+async fn kill_one(n: u64, after: Duration) -> String {
+    let lab = slow_lab().await;
+    let (file, inputs) = (lab.nda(), lab.inputs(&format!("Acme {n}")).to_string());
+    let run = ["run", file.to_str().unwrap(), "--input", &inputs];
+    let began = Instant::now();
+    let mut first = lab.spawn(&run);
     while began.elapsed() < after {
         lab.approve_what_waits().await;
         pause().await;
     }
     first.kill();
 
+    let before = lab.json(&["runs", "list", "--format", "json"]);
+    let before = before["runs"].as_array().cloned().unwrap_or_default();
+    let moment = match before.first() {
+        None => "no run yet".to_string(),
+        Some(run) if run["status"] != "running" => "over".to_string(),
+        Some(run) => {
+            let shown = lab.json(&["runs", "show", run["id"].as_str().unwrap(), "--format", "json"]);
+            let last = shown["timeline"].as_array().unwrap().last().unwrap().clone();
+            let words: Vec<&str> = last["text"].as_str().unwrap().split(' ').take(2).collect();
+            format!("{} {}", last["step"].as_str().unwrap_or("run"), words.join(" "))
+        }
+    };
     let _serve = lab.serve();
-    let known = lab.runs().await;
-    let doing = known.first().map_or("no run yet".to_string(), |r| r["doing"].as_str().unwrap().to_string());
-    let doing = doing.split(',').next().unwrap_or("").split(" waits").next().unwrap().to_string();
-    if known.is_empty() {
+    if before.is_empty() {
         // The start was never acknowledged; whoever asked asks again.
         let mut again = lab.command(&run);
-        again.arg("--detach");
-        assert!(again.output().unwrap().status.success());
+        assert!(again.arg("--detach").output().unwrap().status.success());
     }
     let runs = lab.until_over(1).await;
     check(&lab, n, &runs).await;
-    doing
+    moment
 }
 
 async fn check(lab: &Lab, n: u64, runs: &[Value]) {
@@ -90,25 +120,4 @@ fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
         }
     }
     found
-}
-
-/// The moments are only good when a run lives about as long as they are spread.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_nobody_kills_ends_well_too() {
-    let lab = Lab::new().await;
-    let file = lab.nda();
-    let inputs = lab.inputs("Acme").to_string();
-    let mut run = lab.spawn(&["run", file.to_str().unwrap(), "--input", &inputs]);
-    let began = Instant::now();
-    let status = loop {
-        lab.approve_what_waits().await;
-        if let Some(status) = run.0.try_wait().unwrap() {
-            break status;
-        }
-        assert!(began.elapsed() < PATIENCE, "the run does not end");
-        pause().await;
-    };
-    assert!(status.success());
-    println!("a run that nobody kills takes {:?}", began.elapsed());
-    assert_eq!(lab.sandbox.counters().pdf_downloads, 1);
 }
