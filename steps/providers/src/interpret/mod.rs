@@ -1,0 +1,32 @@
+//! Acting on a manifest. One interpreter for all providers: nothing here knows any of them.
+//!
+//! A step of a manifest goes through these modules in this order: `lookup` turns people's names into ids, `request`
+//! builds the request, `session` sends it, `reply` reads the answer, `action` and `waiting` answer the engine.
+//! `reconcile` looks an effect up, `preview` shows a request without sending it, `webhook` reads what providers send by
+//! themselves.
+
+mod action;
+mod lookup;
+mod paging;
+mod preview;
+mod provider;
+mod question;
+mod reconcile;
+mod reply;
+mod request;
+mod scrub;
+mod session;
+mod waiting;
+mod webhook;
+
+pub(crate) use provider::ManifestProvider;
+
+use crate::client::Client;
+use crate::manifest::Manifest;
+
+/// What all steps of one provider share.
+#[derive(Debug)]
+struct Core {
+    manifest: Manifest,
+    client: Client,
+}

@@ -1,0 +1,97 @@
+//! Reading a list to its end, page by page.
+//!
+//! While it is read, the list may change, and an item may slip from a page that comes into one that was. Who looks for
+//! an effect must not miss it that way, so a list counts as read only when it is as long as it says, or when two
+//! readings saw the same items.
+
+use super::reply::{Reply, garbage};
+use super::session::{Session, bad_input};
+use crate::limits::{LIST_READS_MAX, PAGES_MAX};
+use crate::manifest::{Operation, Paging};
+use crate::template::{Scope, text_of};
+use engross_step_api::{ErrorClass, StepError};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// One reading of a list.
+struct Reading {
+    /// The last page, for what stands beside the items.
+    document: Value,
+    items: Vec<Value>,
+    /// The ids that were seen, with their places in `items`.
+    ids: BTreeMap<String, usize>,
+    /// Whether it is as long as the list says it is.
+    whole: bool,
+}
+
+/// Reads a list: to its end when `all`, otherwise as far as the workflow wants. The items of all pages stand in the
+/// place of the last page's.
+pub(super) async fn read(
+    session: &Session<'_>,
+    operation: &Operation,
+    paging: &Paging,
+    scope: &Scope<'_>,
+    all: bool,
+) -> Result<Reply, StepError> {
+    let most = most(operation, paging, scope, all)?;
+    let mut before: Option<Vec<String>> = None;
+    for _ in 0..LIST_READS_MAX {
+        let mut reading = pages(session, operation, paging, scope, most).await?;
+        let ids: Vec<String> = reading.ids.into_keys().collect();
+        if reading.whole || before.as_ref() == Some(&ids) {
+            reading.items.truncate(most);
+            paging.items.replace(&mut reading.document, Value::Array(reading.items));
+            return Ok(Reply { document: reading.document, file: None });
+        }
+        before = Some(ids);
+    }
+    let message = format!("`{}`: the list changed each time it was read", operation.name);
+    Err(StepError::new(ErrorClass::Transient, "list_changed", message))
+}
+
+fn most(operation: &Operation, paging: &Paging, scope: &Scope<'_>, all: bool) -> Result<usize, StepError> {
+    let Some(template) = paging.most.as_ref().filter(|_| !all) else { return Ok(usize::MAX) };
+    let most = template.eval(scope).map_err(|problem| bad_input(operation, &problem))?;
+    Ok(most.and_then(|most| most.as_u64()).and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX))
+}
+
+async fn pages(
+    session: &Session<'_>,
+    operation: &Operation,
+    paging: &Paging,
+    scope: &Scope<'_>,
+    most: usize,
+) -> Result<Reading, StepError> {
+    let mut items = Vec::new();
+    let mut ids = BTreeMap::new();
+    let mut total: Option<u64> = None;
+    let mut steady = true;
+    let mut skip: u64 = 0;
+    for _ in 0..PAGES_MAX {
+        let names = Map::from_iter([("page".to_string(), json!({"skip": skip, "limit": paging.size}))]);
+        let reply = session.once(operation, &scope.with(&names)).await?;
+        let Some(Value::Array(page)) = paging.items.first(&reply.document) else {
+            return Err(garbage(session.core, operation, "the answer has no list of items"));
+        };
+        let length = u64::try_from(page.len()).unwrap_or(u64::MAX);
+        let says = paging.total.as_ref().and_then(|pointer| pointer.first(&reply.document)).and_then(Value::as_u64);
+        steady &= skip == 0 || says == total;
+        total = says;
+        for item in page {
+            let id = paging.id.first(item).map(text_of).unwrap_or_else(|| item.to_string());
+            ids.entry(id).or_insert_with(|| {
+                items.push(item.clone());
+                items.len() - 1
+            });
+        }
+        skip = skip.saturating_add(length);
+        let ended = length == 0 || total.map_or(length < paging.size, |total| skip >= total);
+        if ended || items.len() >= most {
+            let seen = u64::try_from(ids.len()).unwrap_or(u64::MAX);
+            let whole = !ended || (steady && total.is_none_or(|total| seen == total));
+            return Ok(Reading { document: reply.document, items, ids, whole });
+        }
+    }
+    let message = format!("`{}`: the list has more than {PAGES_MAX} pages of {}", operation.name, paging.size);
+    Err(StepError::new(ErrorClass::Invalid, "list_too_long", message).hint("ask for less of it"))
+}

@@ -1,0 +1,106 @@
+//! A manifest as a provider: its steps, the check of a connection's settings, and its webhooks.
+
+use super::action::Action;
+use super::scrub::Scrubber;
+use super::waiting::Waiting;
+use super::{Core, webhook};
+use crate::client::Client;
+use crate::manifest::{Manifest, Scheme, base_url};
+use engross_source::nearest;
+use engross_step_api::{Acknowledgement, Connection, IncomingEvent, Provider, RawWebhook, Step, WebhookError};
+use std::sync::Arc;
+
+/// The setting that every provider has: which of the manifest's environments.
+const ENVIRONMENT: &str = "environment";
+
+/// A provider that is a manifest.
+pub(crate) struct ManifestProvider {
+    core: Arc<Core>,
+}
+
+impl ManifestProvider {
+    pub(crate) fn new(manifest: Manifest, client: Client) -> Self {
+        Self { core: Arc::new(Core { manifest, client }) }
+    }
+}
+
+impl Provider for ManifestProvider {
+    fn name(&self) -> &str {
+        &self.core.manifest.name
+    }
+
+    fn steps(&self) -> Vec<Arc<dyn Step>> {
+        let manifest = &self.core.manifest;
+        let actions = manifest
+            .operations
+            .values()
+            .map(|operation| -> Arc<dyn Step> { Arc::new(Action::new(Arc::clone(&self.core), Arc::clone(operation))) });
+        let waits = manifest
+            .awaits
+            .iter()
+            .map(|wait| -> Arc<dyn Step> { Arc::new(Waiting::new(Arc::clone(&self.core), Arc::clone(wait))) });
+        actions.chain(waits).collect()
+    }
+
+    fn check_connection(&self, connection: &Connection) -> Vec<String> {
+        let manifest = &self.core.manifest;
+        let mut problems = Vec::new();
+        for (name, spec) in &manifest.settings {
+            let given = connection.setting(name).map(str::trim);
+            if spec.required && given.is_none_or(str::is_empty) {
+                let note = spec.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+                problems.push(format!("the setting `{name}` is missing{note}"));
+            }
+        }
+        for (name, setting) in &connection.settings {
+            if name == ENVIRONMENT {
+                problems.extend(unknown_environment(manifest, setting.expose()));
+            } else if !manifest.settings.contains_key(name) {
+                let known = manifest.settings.keys().map(String::as_str).chain([ENVIRONMENT]);
+                let near = nearest(name, known).map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
+                problems.push(format!("`{}` has no setting `{name}`{near}", manifest.name));
+            }
+        }
+        if let Some(url) = &connection.base_url {
+            problems.extend(base_url(url.as_str()).err().map(|problem| format!("`base_url`: {problem}")));
+        }
+        problems.extend(webhook_problems(connection));
+        problems
+    }
+
+    fn receive(&self, connection: &Connection, webhook: &RawWebhook<'_>) -> Result<Vec<IncomingEvent>, WebhookError> {
+        let manifest = &self.core.manifest;
+        let Some(spec) = &manifest.webhooks else {
+            return Err(WebhookError::Malformed(format!("`{}` sends no webhooks", manifest.name)));
+        };
+        let mut event = webhook::receive(spec, &connection.webhook, webhook)?;
+        event.data = Scrubber::of(connection, manifest).value(event.data);
+        Ok(vec![event])
+    }
+
+    fn acknowledgement(&self) -> Acknowledgement {
+        Acknowledgement { status: self.core.manifest.webhooks.as_ref().map_or(200, |webhooks| webhooks.ack) }
+    }
+}
+
+fn unknown_environment(manifest: &Manifest, name: &str) -> Option<String> {
+    let known: Vec<&str> = manifest.environments.keys().map(String::as_str).collect();
+    (!known.contains(&name)).then(|| format!("there is no environment `{name}`: one of {}", known.join(", ")))
+}
+
+fn webhook_problems(connection: &Connection) -> Vec<String> {
+    let mut problems = Vec::new();
+    let webhook = &connection.webhook;
+    if let Some(scheme) = webhook.scheme.as_deref().filter(|scheme| Scheme::named(scheme).is_none()) {
+        problems.push(format!("`webhook.scheme` cannot be `{scheme}`: one of {}", Scheme::NAMES.join(", ")));
+    }
+    if let Some(header) = &webhook.header
+        && reqwest::header::HeaderName::from_bytes(header.to_ascii_lowercase().as_bytes()).is_err()
+    {
+        problems.push(format!("`webhook.header` cannot be `{header}`: that is no name of a header"));
+    }
+    if webhook.secret.as_ref().is_some_and(|secret| secrecy::ExposeSecret::expose_secret(secret).is_empty()) {
+        problems.push("`webhook.secret` is empty".to_string());
+    }
+    problems
+}

@@ -1,0 +1,183 @@
+//! One use of a connection: its settings, the run it is for, and calls of operations over it.
+
+use super::scrub::Scrubber;
+use super::{Core, paging, reply, request};
+use crate::client::Outgoing;
+use crate::limits::{FILE_BYTES_MAX, JSON_BYTES_MAX};
+use crate::manifest::{Call, Decode, Manifest, Operation};
+use crate::template::Scope;
+use engross_step_api::{Connection, EffectClass, ErrorClass, Fault, Files, StepContext, StepError, Timestamp};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value, json};
+use url::Url;
+
+/// One use of a connection.
+pub(super) struct Session<'a> {
+    pub(super) core: &'a Core,
+    pub(super) scrubber: Scrubber,
+    pub(super) files: &'a dyn Files,
+    /// What every template may name: `config`, `webhook`, `run`, `step`.
+    globals: Map<String, Value>,
+    key: &'a str,
+    base: Url,
+    /// When the attempt began.
+    pub(super) now: Timestamp,
+}
+
+impl<'a> Session<'a> {
+    /// A session for an attempt of a step.
+    pub(super) fn new(core: &'a Core, context: &'a StepContext) -> Result<Self, StepError> {
+        let manifest = &core.manifest;
+        let Some(connection) = context.connection.as_deref() else {
+            let message = format!("the step needs a connection to `{}` and was given none", manifest.name);
+            return Err(StepError::new(ErrorClass::Internal, "no_connection", message));
+        };
+        let mut globals = settings(manifest, connection);
+        globals.insert(
+            "run".to_string(),
+            json!({"id": context.run.as_str(), "started_at": context.run_started_at.to_string()}),
+        );
+        globals.insert(
+            "step".to_string(),
+            json!({"id": context.step.as_str(), "attempt": context.attempt, "key": context.key.as_str()}),
+        );
+        Ok(Self {
+            core,
+            scrubber: Scrubber::of(connection, manifest),
+            files: context.files.as_ref(),
+            globals,
+            key: context.key.as_str(),
+            base: base_url(manifest, connection)?,
+            now: context.now,
+        })
+    }
+
+    /// The names of the session alone.
+    pub(super) fn scope(&self) -> Scope<'_> {
+        Scope::new(&self.globals, false)
+    }
+
+    /// An operation of the manifest. The loader has seen to it that it is there.
+    pub(super) fn operation(&self, name: &str) -> Result<&'a Operation, StepError> {
+        self.core.manifest.operations.get(name).map(AsRef::as_ref).ok_or_else(|| {
+            StepError::new(ErrorClass::Internal, "no_operation", format!("the manifest has no operation `{name}`"))
+        })
+    }
+
+    /// A call that the manifest makes by itself: a list is read to its end.
+    pub(super) async fn made(&self, call: &Call, scope: &Scope<'_>) -> Result<reply::Reply, StepError> {
+        let operation = self.operation(&call.operation)?;
+        let input = call.input.eval_object(scope).map_err(|problem| bad_input(operation, &problem))?;
+        let names = Map::from_iter([("input".to_string(), input)]);
+        let globals = self.scope();
+        self.call(operation, &globals.with(&names), true).await
+    }
+
+    /// The same, but nothing where an input that the call needs is absent.
+    pub(super) async fn made_if_possible(
+        &self,
+        call: &Call,
+        scope: &Scope<'_>,
+    ) -> Result<Option<reply::Reply>, StepError> {
+        let operation = self.operation(&call.operation)?;
+        let input = call.input.eval_object(scope).map_err(|problem| bad_input(operation, &problem))?;
+        let required = operation.input.get("required").and_then(Value::as_array);
+        let mut required = required.into_iter().flatten().filter_map(Value::as_str);
+        if required.any(|name| input.get(name).is_none()) {
+            return Ok(None);
+        }
+        self.made(call, scope).await.map(Some)
+    }
+
+    /// An operation with its inputs, and what was looked up for it, in scope. `all`: whether a list is read to its end.
+    pub(super) async fn call(
+        &self,
+        operation: &Operation,
+        scope: &Scope<'_>,
+        all: bool,
+    ) -> Result<reply::Reply, StepError> {
+        match &operation.paging {
+            Some(paging) => paging::read(self, operation, paging, scope, all).await,
+            None => self.once(operation, scope).await,
+        }
+    }
+
+    /// One request.
+    pub(super) async fn once(&self, operation: &Operation, scope: &Scope<'_>) -> Result<reply::Reply, StepError> {
+        let key = (operation.effect != EffectClass::Read).then_some(self.key);
+        let request = request::build(&self.core.manifest, operation, self.base.as_str(), scope, key)?;
+        let outgoing = self.outgoing(operation, request)?;
+        tracing::debug!(operation = %operation.name, method = %outgoing.method, "a provider is called");
+        let answer = self.core.client.send(outgoing).await.map_err(|failure| reply::lost(self, operation, failure))?;
+        reply::read(self, operation, answer).await
+    }
+
+    fn outgoing(&self, operation: &Operation, request: request::Request) -> Result<Outgoing, StepError> {
+        let url: Url = request
+            .url
+            .parse()
+            .map_err(|problem| bad_input(operation, &format!("the address cannot be built: {problem}")))?;
+        let here =
+            |url: &Url| (url.scheme().to_string(), url.host_str().map(str::to_string), url.port_or_known_default());
+        if here(&url) != here(&self.base) || !url.path().starts_with(self.base.path().trim_end_matches('/')) {
+            return Err(bad_input(operation, "the address leaves the provider's own"));
+        }
+        let mut headers = HeaderMap::new();
+        for header in request.headers {
+            let name = HeaderName::from_bytes(header.name.as_bytes());
+            let value = HeaderValue::from_str(&header.value);
+            let (Ok(name), Ok(mut value)) = (name, value) else {
+                return Err(unsendable(operation, &header));
+            };
+            value.set_sensitive(header.credential);
+            headers.insert(name, value);
+        }
+        let answer_bytes_max =
+            if matches!(operation.response.decode, Decode::File { .. }) { FILE_BYTES_MAX } else { JSON_BYTES_MAX };
+        Ok(Outgoing {
+            method: operation.method.clone(),
+            url,
+            headers,
+            body: request.body.map(|body| body.to_string().into()),
+            timeout: operation.timeout,
+            answer_bytes_max,
+        })
+    }
+}
+
+fn unsendable(operation: &Operation, header: &request::Header) -> StepError {
+    let message = format!("`{}`: the header `{}` has characters that no header can hold", operation.name, header.name);
+    if header.credential {
+        let hint = "look at the connection's settings: a key that was read from a file may end in a line break";
+        return StepError::new(ErrorClass::Auth, "credential", message).hint(hint);
+    }
+    StepError::new(ErrorClass::Invalid, "header", message)
+}
+
+/// The error for inputs that make no request.
+pub(super) fn bad_input(operation: &Operation, problem: &str) -> StepError {
+    StepError::new(ErrorClass::Invalid, "input", format!("`{}`: {problem}", operation.name)).fault(Fault::User)
+}
+
+/// `config` and `webhook` with the connection's settings.
+fn settings(manifest: &Manifest, connection: &Connection) -> Map<String, Value> {
+    let known = |name: &String| Some((name.clone(), Value::from(connection.setting(name)?)));
+    let config: Map<String, Value> = manifest.settings.keys().filter_map(known).collect();
+    let secret = connection.webhook.secret.as_ref().map(|secret| Value::from(secret.expose_secret()));
+    let webhook: Map<String, Value> = secret.map(|secret| ("secret".to_string(), secret)).into_iter().collect();
+    Map::from_iter([("config".to_string(), Value::Object(config)), ("webhook".to_string(), Value::Object(webhook))])
+}
+
+/// Where a connection's requests go.
+pub(super) fn base_url(manifest: &Manifest, connection: &Connection) -> Result<Url, StepError> {
+    if let Some(url) = &connection.base_url {
+        return crate::manifest::base_url(url.as_str())
+            .map_err(|problem| StepError::new(ErrorClass::Invalid, "base_url", problem));
+    }
+    let name = connection.setting("environment").unwrap_or(&manifest.environment);
+    manifest.environments.get(name).cloned().ok_or_else(|| {
+        let message = format!("`{}` has no environment `{name}`", manifest.name);
+        StepError::new(ErrorClass::Invalid, "environment", message)
+    })
+}

@@ -1,0 +1,64 @@
+//! Every bound of the crate in one place, with its unit in its name. Nothing is enforced here.
+
+use std::time::Duration;
+
+/// A JSON reply of a provider, in bytes.
+pub(crate) const JSON_BYTES_MAX: usize = 10 * 1024 * 1024;
+
+/// A file that a provider sends, in bytes.
+pub(crate) const FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// How much of a refusal's body is read for the provider's words, in bytes.
+pub(crate) const REFUSAL_BYTES_MAX: usize = 64 * 1024;
+
+/// A webhook's body, in bytes.
+pub(crate) const WEBHOOK_BYTES_MAX: usize = 1024 * 1024;
+
+/// Signature headers of one webhook that are looked at.
+pub(crate) const SIGNATURES_MAX: usize = 16;
+
+/// How much of a provider's text is quoted where it names no message of its own, in characters.
+pub(crate) const WORDS_CHARS_MAX: usize = 300;
+
+/// How long making a connection may take.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection is kept for the next request. Shorter than servers keep theirs: a request that meets a
+/// connection as the server closes it is one of which nobody knows whether it arrived.
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long one request may take where the manifest does not say, in seconds.
+pub(crate) const TIMEOUT_S_DEFAULT: f64 = 30.0;
+
+/// The longest time a manifest may give one request, in seconds.
+pub(crate) const TIMEOUT_S_MAX: f64 = 600.0;
+
+/// Pages of one list that are read.
+pub(crate) const PAGES_MAX: u64 = 500;
+
+/// How often a list that changes while it is paged through is read before the read is given up.
+pub(crate) const LIST_READS_MAX: u32 = 3;
+
+/// The most items a manifest may ask for per page.
+pub(crate) const PAGE_SIZE_MAX: i64 = 1_000;
+
+/// Contracts that are named in a message about several possible effects.
+pub(crate) const NAMED_MAX: usize = 5;
+
+/// The shortest secret that is looked for in texts, in bytes. Shorter ones would blacken ordinary words.
+pub(crate) const SECRET_BYTES_MIN: usize = 6;
+
+/// The longest file name that is kept, in characters.
+pub(crate) const FILE_NAME_CHARS_MAX: usize = 255;
+
+/// How often an await looks by itself where neither the file nor the manifest says, in seconds.
+pub(crate) const POLL_S_DEFAULT: i64 = 15 * 60;
+
+/// The shortest pause between two looks, in milliseconds.
+pub(crate) const POLL_MS_MIN: u64 = 1_000;
+
+/// The longest pause between two looks, in milliseconds: a year.
+pub(crate) const POLL_MS_MAX: u64 = 366 * 24 * 3600 * 1000;
+
+/// The size of the compiled form of a pattern in a manifest's schema, in bytes.
+pub(crate) const PATTERN_BYTES_MAX: usize = 1 << 20;

@@ -1,0 +1,234 @@
+//! The templates of manifests: `${input.name|trim}`.
+//!
+//! A text that is one whole `${…}` keeps the value's type; inside other text it becomes text. There are no conditions,
+//! no loops and no arithmetic: what these cannot say is a named built-in. This is not the template language of
+//! workflows, which knows nothing of manifests.
+
+mod filter;
+mod parse;
+mod scope;
+
+pub(crate) use filter::{FILTERS, Filter, fold, instant_ms, text_of};
+pub(crate) use parse::Mistake;
+pub(crate) use scope::{Scope, is_placeholder};
+
+use serde_json::{Map, Value};
+use std::ops::Range;
+
+/// A text with templates in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Template {
+    pub(crate) parts: Vec<Part>,
+}
+
+/// A piece of a template.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Part {
+    Text(String),
+    Expr(Expr),
+}
+
+/// What stands between `${` and `}`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Expr {
+    /// `input.name` as its segments; never empty.
+    pub(crate) path: Vec<String>,
+    pub(crate) filters: Vec<Filter>,
+    /// Its bytes in the text, for messages.
+    pub(crate) at: Range<usize>,
+}
+
+impl Template {
+    /// Reads a template.
+    pub(crate) fn parse(text: &str) -> Result<Self, Vec<Mistake>> {
+        parse::parse(text)
+    }
+
+    /// Its expressions.
+    pub(crate) fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        self.parts.iter().filter_map(|part| if let Part::Expr(expr) = part { Some(expr) } else { None })
+    }
+
+    /// Its value; nothing where all it is made of is absent.
+    pub(crate) fn eval(&self, scope: &Scope<'_>) -> Result<Option<Value>, String> {
+        if let [Part::Expr(expr)] = self.parts.as_slice() {
+            return expr.eval(scope);
+        }
+        let mut text = String::new();
+        let mut present = self.exprs().next().is_none();
+        for part in &self.parts {
+            match part {
+                Part::Text(literal) => text.push_str(literal),
+                Part::Expr(expr) => {
+                    if let Some(value) = expr.eval(scope)? {
+                        present = true;
+                        text.push_str(&text_of(&value));
+                    }
+                }
+            }
+        }
+        Ok(present.then_some(Value::String(text)))
+    }
+}
+
+impl Expr {
+    /// Its value; nothing where it is absent.
+    pub(crate) fn eval(&self, scope: &Scope<'_>) -> Result<Option<Value>, String> {
+        let mut value = scope.get(&self.path).cloned();
+        for filter in &self.filters {
+            // What is known only later goes through every filter as it is.
+            if scope.is_preview() && value.as_ref().is_some_and(is_placeholder) {
+                break;
+            }
+            value = filter.apply(value).map_err(|problem| format!("`{}`: {problem}", self.path.join(".")))?;
+        }
+        Ok(value)
+    }
+}
+
+/// A tree of templates, as bodies, queries and inputs of calls are made of.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Tree {
+    Literal(Value),
+    Text(Template),
+    List(Vec<Tree>),
+    Map(Vec<(String, Tree)>),
+}
+
+impl Tree {
+    /// Its value. An absent value takes its key or list item with it, and a map or list that was written with entries
+    /// and has lost them all is absent itself; one that was written empty stays.
+    pub(crate) fn eval(&self, scope: &Scope<'_>) -> Result<Option<Value>, String> {
+        match self {
+            Self::Literal(value) => Ok(Some(value.clone())),
+            Self::Text(template) => template.eval(scope),
+            Self::List(items) => {
+                let mut list = Vec::new();
+                for item in items {
+                    list.extend(item.eval(scope)?);
+                }
+                Ok((items.is_empty() || !list.is_empty()).then_some(Value::Array(list)))
+            }
+            Self::Map(entries) => {
+                let mut map = Map::new();
+                for (key, tree) in entries {
+                    if let Some(value) = tree.eval(scope)? {
+                        map.insert(key.clone(), value);
+                    }
+                }
+                Ok((entries.is_empty() || !map.is_empty()).then_some(Value::Object(map)))
+            }
+        }
+    }
+
+    /// As [`Tree::eval`], but a map that lost all its entries is the empty one.
+    pub(crate) fn eval_object(&self, scope: &Scope<'_>) -> Result<Value, String> {
+        Ok(self.eval(scope)?.unwrap_or_else(|| Value::Object(Map::new())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn names() -> Map<String, Value> {
+        let names = json!({
+            "input": {"id": "c1", "n": 5, "list": ["a", "b"], "null": null, "empty": "", "later": "<steps.x.outputs.y>"},
+            "run": {"started_at": "2023-11-14T22:13:20.123Z"},
+        });
+        names.as_object().cloned().unwrap_or_default()
+    }
+
+    fn check(template: &str, expected: Result<Option<Value>, &str>) {
+        let names = names();
+        let found = Template::parse(template).expect(template).eval(&Scope::new(&names, false));
+        assert_eq!(found, expected.map_err(str::to_string), "{template}");
+    }
+
+    #[test]
+    fn a_whole_template_keeps_its_type_and_mixed_text_is_text() {
+        check("${input.n}", Ok(Some(json!(5))));
+        check("${ input.list }", Ok(Some(json!(["a", "b"]))));
+        check("${input.list.1}", Ok(Some(json!("b"))));
+        check("${input.null}", Ok(Some(Value::Null)));
+        check("${input.empty}", Ok(Some(json!(""))));
+        check("n=${input.n}", Ok(Some(json!("n=5"))));
+        check("plain $ {x} $", Ok(Some(json!("plain $ {x} $"))));
+        check("$${input.n}", Ok(Some(json!("${input.n}"))));
+    }
+
+    #[test]
+    fn absent_is_not_null_and_not_empty() {
+        check("${input.missing}", Ok(None));
+        check("${input.missing.deeper}", Ok(None));
+        check("${input.missing}~${input.gone}", Ok(None));
+        check("${input.missing}~${input.id}", Ok(Some(json!("~c1"))));
+        check("${input.missing|default('x')}", Ok(Some(json!("x"))));
+        check("${input.empty|default('x')}", Ok(Some(json!(""))));
+        check("${input.missing|trim|upper}", Ok(None));
+    }
+
+    #[test]
+    fn filters_do_what_they_say() {
+        check("${input.n|string}", Ok(Some(json!("5"))));
+        check("${input.list|join(', ')}", Ok(Some(json!("a, b"))));
+        check("${input.id|upper|base64}", Ok(Some(json!("QzE="))));
+        check("${run.started_at|unix}", Ok(Some(json!(1_700_000_000))));
+        check("${run.started_at|minus(300)}", Ok(Some(json!("2023-11-14T22:08:20.123Z"))));
+        check("${run.started_at|minus(300)|unix}", Ok(Some(json!(1_699_999_700))));
+        check("${input.n|iso8601}", Ok(Some(json!("1970-01-01T00:00:05.000Z"))));
+        check("${input.list|json}", Ok(Some(json!("[\"a\",\"b\"]"))));
+        check("${input.id|unix}", Err("`input.id`: `c1` is no time"));
+        check("${input.list|trim}", Err("`input.list`: a list is no text"));
+    }
+
+    #[test]
+    fn a_tree_drops_what_is_absent() {
+        let text = |text: &str| Tree::Text(Template::parse(text).expect(text));
+        let tree = Tree::Map(vec![
+            ("gone".into(), text("${input.missing}")),
+            ("all_gone".into(), Tree::Map(vec![("x".into(), text("${input.missing}"))])),
+            ("list".into(), Tree::List(vec![text("${input.missing}"), text("${input.n}")])),
+            ("null".into(), text("${input.null}")),
+            ("empty".into(), Tree::Map(Vec::new())),
+            ("one".into(), Tree::Literal(json!(1))),
+        ]);
+        let names = names();
+        let found = tree.eval(&Scope::new(&names, false));
+        assert_eq!(found, Ok(Some(json!({"list": [5], "null": null, "empty": {}, "one": 1}))));
+    }
+
+    #[test]
+    fn previews_let_what_is_known_later_through() {
+        let names = names();
+        let scope = Scope::new(&names, true);
+        for (template, expected) in [
+            ("${input.later|unix}", "<steps.x.outputs.y>"),
+            ("${input.later.deeper}", "<steps.x.outputs.y>"),
+            ("a/${input.later|trim}", "a/<steps.x.outputs.y>"),
+        ] {
+            let found = Template::parse(template).expect(template).eval(&scope);
+            assert_eq!(found, Ok(Some(json!(expected))), "{template}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told_all_at_once_with_their_places() {
+        let text = "${} ${a b} ${a|nope} ${a|minus} ${a|minus('x')} ${a|trim(1)} ${a|join('x)} ${a";
+        let mistakes = Template::parse(text).expect_err("mistakes");
+        let told: Vec<String> = mistakes.into_iter().map(|m| format!("{:?} {}", m.at, m.message)).collect();
+        assert_eq!(
+            told,
+            [
+                "0..3 a template starts with a name such as `input.contract_id`",
+                "4..10 a template starts with a name such as `input.contract_id`",
+                "15..19 there is no filter `nope`",
+                "25..30 `minus` needs a number of seconds in brackets",
+                "36..46 `minus` needs a number of seconds in brackets",
+                "52..59 `trim` takes no argument",
+                "61..78 `${` is not closed by `}`",
+            ]
+        );
+    }
+}

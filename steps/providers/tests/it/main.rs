@@ -1,0 +1,14 @@
+//! The interpreter and the embedded manifests against a scripted server on loopback.
+
+mod awaits;
+mod connections;
+mod errors;
+mod lookups;
+mod manifests;
+mod previews;
+mod reconciling;
+mod requests;
+mod secrets;
+mod specs;
+mod support;
+mod webhooks;

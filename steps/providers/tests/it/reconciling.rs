@@ -1,0 +1,221 @@
+//! Whether an effect happened, found by looking.
+
+use crate::support::{Say, contract, provider, stage, step};
+use engross_step_api::{EffectClass, EffectState, ErrorClass, Reconciled};
+use serde_json::{Value, json};
+
+const CREATED: &str = "2023-11-14T22:13:25.000Z";
+
+fn create() -> Value {
+    json!({"template_id": "t1", "name": "NDA - Acme"})
+}
+
+fn item(id: &str, name: &str, created: &str) -> Value {
+    json!({"id": id, "name": name, "createdDate": created})
+}
+
+fn page(total: usize, contracts: &[Value]) -> Say {
+    Say::ok(json!({"total": total, "contracts": contracts}))
+}
+
+/// What looking finds, in words, and the requests it took.
+async fn look(provider: &str, name: &str, input: Value, script: Vec<Say>) -> (String, Vec<String>) {
+    let (step, server, context) = stage(provider, name, script).await;
+    let found = match step.reconcile(&context, &input).await {
+        Ok(Reconciled::NotDone) => "not done".to_string(),
+        Ok(Reconciled::Done(done)) => format!("{} {}", done.outcome, done.outputs["contract_id"]),
+        Err(error) => {
+            assert_eq!(error.effect, EffectState::Unknown, "a failed look leaves the doubt: {error}");
+            format!("{}: {}", error.class.as_str(), error.message)
+        }
+    };
+    (found, server.lines())
+}
+
+async fn check_create(script: Vec<Say>, expected: &str) -> Vec<String> {
+    let (found, lines) = look("juro", "create_contract", create(), script).await;
+    assert_eq!(found, expected);
+    lines
+}
+
+#[tokio::test]
+async fn a_create_is_found_by_template_time_and_name() {
+    let lines = check_create(
+        vec![
+            page(
+                3,
+                &[
+                    item("other", "NDA - Acme Ltd", CREATED),
+                    item("c1", "NDA - Acme", CREATED),
+                    item("old", "NDA - Acme", "2023-11-14T22:00:00Z"),
+                ],
+            ),
+            Say::ok(contract("c1", "draft")),
+        ],
+        "succeeded \"c1\"",
+    )
+    .await;
+    assert_eq!(
+        lines,
+        [
+            "GET /v3/contracts?skip=0&limit=200&templateId=t1&updatedSince=1699999700 HTTP/1.1",
+            "GET /v3/contracts/c1 HTTP/1.1",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_create_that_left_no_trace_did_not_happen() {
+    check_create(vec![page(0, &[])], "not done").await;
+    check_create(vec![page(1, &[item("other", "Another", CREATED)])], "not done").await;
+    // The same name from before the run began is another's. Five minutes are given to clocks that differ.
+    check_create(vec![page(1, &[item("old", "NDA - Acme", "2023-11-14T22:08:20.122Z")])], "not done").await;
+}
+
+#[tokio::test]
+async fn the_margin_for_clocks_counts_as_after_the_start() {
+    let script =
+        vec![page(1, &[item("c1", "NDA - Acme", "2023-11-14T22:08:20.123Z")]), Say::ok(contract("c1", "draft"))];
+    check_create(script, "succeeded \"c1\"").await;
+}
+
+#[tokio::test]
+async fn several_that_fit_are_left_to_a_person() {
+    let two = [item("c1", "NDA - Acme", CREATED), item("c2", "NDA - Acme", CREATED)];
+    let expected =
+        "ambiguous: `create_contract` may have happened: 2 may be what an earlier attempt made, among them c1, c2";
+    check_create(vec![page(2, &two)], expected).await;
+}
+
+#[tokio::test]
+async fn one_that_does_not_say_when_it_was_made_is_left_to_a_person() {
+    let unclear = json!({"id": "c1", "name": "NDA - Acme"});
+    let expected = "ambiguous: `create_contract` may have happened: 1 of what is there may be what an earlier attempt made, \
+                    and do not say";
+    check_create(vec![page(1, std::slice::from_ref(&unclear))], expected).await;
+    // One with another name is not ours, whenever it was made.
+    check_create(vec![page(1, &[json!({"id": "c1", "name": "Another"})])], "not done").await;
+}
+
+/// `count` contracts of other names from a number on.
+fn others(from: usize, count: usize) -> Vec<Value> {
+    (from..from + count).map(|n| item(&format!("o{n}"), &format!("Other {n}"), CREATED)).collect()
+}
+
+#[tokio::test]
+async fn every_page_is_looked_through() {
+    let mut last = others(400, 4);
+    last.push(item("c1", "NDA - Acme", CREATED));
+    let script = vec![
+        page(405, &others(0, 200)),
+        page(405, &others(200, 200)),
+        page(405, &last),
+        Say::ok(contract("c1", "draft")),
+    ];
+    let lines = check_create(script, "succeeded \"c1\"").await;
+    let skips: Vec<&str> = lines.iter().filter_map(|line| line.split("skip=").nth(1)?.split('&').next()).collect();
+    assert_eq!(skips, ["0", "200", "400"]);
+}
+
+#[tokio::test]
+async fn a_list_that_changes_while_it_is_read_is_read_again() {
+    // Somebody deletes a contract between the pages: the one that was looked for slips onto the page that was read.
+    let mut second = others(200, 199);
+    second.push(item("c1", "NDA - Acme", CREATED));
+    let script = vec![
+        page(401, &others(0, 200)),
+        page(400, &others(201, 200)),
+        page(400, &others(0, 200)),
+        page(400, &second),
+        Say::ok(contract("c1", "draft")),
+    ];
+    check_create(script, "succeeded \"c1\"").await;
+}
+
+#[tokio::test]
+async fn a_list_that_never_holds_still_is_no_proof() {
+    let script = (0..6).map(|n| page(201 + n, &others(n * 500, 200))).collect();
+    let (found, _) = look("juro", "create_contract", create(), script).await;
+    assert!(found.starts_with("transient: `list_contracts`: the list changed"), "{found}");
+}
+
+#[tokio::test]
+async fn a_total_that_never_fits_does_not_stop_the_look() {
+    let pages = [page(9, &others(0, 1)), page(9, &[]), page(9, &others(0, 1)), page(9, &[])];
+    check_create(pages.to_vec(), "not done").await;
+}
+
+#[tokio::test]
+async fn a_failed_look_leaves_the_doubt() {
+    for say in [Say::Drop, Say::Json(401, json!({})), Say::Json(500, json!({})), Say::ok(json!({"contracts": 5}))] {
+        let (found, _) = look("juro", "create_contract", create(), vec![say]).await;
+        assert!(found.starts_with("transient") || found.starts_with("auth"), "{found}");
+    }
+}
+
+async fn check_status(provider: &str, name: &str, status: &str, expected: &str) {
+    let input = json!({"contract_id": "c1", "message": "Please sign."});
+    let (found, lines) = look(provider, name, input, vec![Say::ok(contract("c1", status))]).await;
+    let found = found.split(':').next().unwrap_or_default();
+    assert_eq!(found, expected, "{provider}/{name} at {status}");
+    assert_eq!(lines.len(), 1);
+}
+
+#[tokio::test]
+async fn a_send_is_found_by_the_status() {
+    for (provider, name) in [("juro", "send_for_signing"), ("juro", "send_to_signer"), ("juro_v2", "send_for_signing")]
+    {
+        for status in ["draft", "DRAFT", "sent for approval", "approved"] {
+            check_status(provider, name, status, "not done").await;
+        }
+        for status in ["sent for signing", "SENT_FOR_SIGNING", "signed by them", "fully_signed"] {
+            check_status(provider, name, status, "succeeded \"c1\"").await;
+        }
+        // The owner may have signed before the send; a rejection may be the approvers' or the signers'.
+        for status in ["signed by us", "rejected", "something new"] {
+            check_status(provider, name, status, "ambiguous").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_send_to_one_of_several_sides_is_left_to_a_person() {
+    let mut document = contract("c1", "sent for signing");
+    let side = json!({"uid": "s3", "name": "Guarantor", "signatures": [{"uid": "g3"}]});
+    document["contract"]["signingSides"].as_array_mut().expect("sides").push(side);
+    let input = json!({"contract_id": "c1", "message": "Please sign.", "signing_side": "Guarantor"});
+    let (found, _) = look("juro", "send_for_signing", input.clone(), vec![Say::ok(document.clone())]).await;
+    assert!(found.starts_with("ambiguous"), "{found}");
+    document["contract"]["status"] = json!("fully signed");
+    let (found, _) = look("juro", "send_for_signing", input, vec![Say::ok(document)]).await;
+    assert_eq!(found, "succeeded \"c1\"");
+}
+
+#[tokio::test]
+async fn signatures_and_approvals_are_found_by_the_status() {
+    for provider in ["juro", "juro_v2"] {
+        check_status(provider, "sign", "signed by us", "succeeded \"c1\"").await;
+        check_status(provider, "sign", "fully signed", "succeeded \"c1\"").await;
+        check_status(provider, "sign", "sent for signing", "not done").await;
+        check_status(provider, "sign", "rejected", "ambiguous").await;
+    }
+    check_status("juro_v2", "request_approval", "draft", "not done").await;
+    check_status("juro_v2", "request_approval", "sent_for_approval", "succeeded \"c1\"").await;
+    check_status("juro_v2", "request_approval", "rejected", "ambiguous").await;
+    check_status("juro_v2", "cancel_approval", "sent_for_approval", "not done").await;
+    check_status("juro_v2", "cancel_approval", "draft", "succeeded \"c1\"").await;
+    let mut signed = contract("c1", "sent_for_signing");
+    signed["contract"]["state"] = json!({"isSigned": {"owner": "signed", "counterparty": "not_signed"}});
+    let input = json!({"contract_id": "c1"});
+    let (found, _) = look("juro_v2", "sign", input, vec![Say::ok(signed)]).await;
+    assert_eq!(found, "succeeded \"c1\"");
+}
+
+#[tokio::test]
+async fn what_cannot_be_looked_up_says_so() {
+    let create = step(provider("juro_v2").as_ref(), "create_contract");
+    assert_eq!(create.spec().effect, EffectClass::Unsafe);
+    let (step, _server, context) = stage("juro_v2", "create_contract", vec![]).await;
+    let error = step.reconcile(&context, &json!({"template_id": "t1"})).await.expect_err("an error");
+    assert_eq!((error.class, error.effect), (ErrorClass::Ambiguous, EffectState::Unknown));
+}
