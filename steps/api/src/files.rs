@@ -71,6 +71,14 @@ pub enum FilesError {
         /// The digest of what it holds.
         holds: String,
     },
+    /// More bytes than are kept.
+    #[error("the file has {bytes} bytes, more than the {max} that are kept")]
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+        /// The bound.
+        max: u64,
+    },
     /// The disk or the object store refused; it may work later.
     #[error("the file store refused: {0}")]
     Unavailable(String),

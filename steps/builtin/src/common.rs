@@ -68,6 +68,7 @@ pub(crate) fn files_error(error: &FilesError) -> StepError {
         FilesError::Damaged { .. } => StepError::new(ErrorClass::Internal, "file_damaged", message)
             .hint("restore the file store from a backup; the digest tells the right file"),
         FilesError::Path { .. } => invalid("file_path", message),
+        FilesError::TooLarge { .. } => invalid("file_too_large", message),
         FilesError::Taken { .. } => StepError::new(ErrorClass::Conflict, "file_taken", message)
             .hint("put something unique into `path`, such as {{ run.id }}, or remove the other file"),
         FilesError::Unavailable(_) => {

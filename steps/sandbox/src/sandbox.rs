@@ -15,7 +15,7 @@ use crate::counters::Counters;
 use crate::delivery::Courier;
 use crate::limits::SHUTDOWN_GRACE;
 use crate::listener::{Line, Severable};
-use crate::options::{AutoSign, Options};
+use crate::options::{AutoSign, Options, WebhookTarget};
 use crate::wire::Problem;
 use crate::world::{AutoSigner, Clock, Names, Shared, World};
 use crate::{control, gate, juro, signing_page};
@@ -112,6 +112,12 @@ impl Sandbox {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.shared.lock().counters()
+    }
+
+    /// Delivers webhooks to this target from now on, as an administrator sets it up in the account. Fails when its URL makes
+    /// no sense.
+    pub fn add_webhook(&self, target: &WebhookTarget) -> Result<(), Refused> {
+        Ok(self.shared.lock().courier.register(target, None)?)
     }
 
     /// Places signatures as the people themselves would, and says how many. Fails with the status the API would answer: 404

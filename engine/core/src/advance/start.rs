@@ -2,7 +2,7 @@
 
 use super::{Context, Rejection, Work};
 use crate::apply::begin;
-use crate::{Event, StartRequest};
+use crate::{EvalError, Event, StartRequest, Template};
 use serde_json::{Value, json};
 
 pub(super) fn start(context: Context<'_>, request: StartRequest) -> Result<Work<'_>, Rejection> {
@@ -22,7 +22,7 @@ pub(super) fn start(context: Context<'_>, request: StartRequest) -> Result<Work<
     };
     let key = match (request.key, &definition.key) {
         (Some(key), _) => Some(key),
-        (None, Some(template)) => Some(text(&context.evaluator.evaluate(template, &scope)?)),
+        (None, Some(template)) => Some(key(template, &context.evaluator.evaluate(template, &scope)?)?),
         (None, None) => None,
     };
     let event = Event::RunStarted {
@@ -38,6 +38,19 @@ pub(super) fn start(context: Context<'_>, request: StartRequest) -> Result<Work<
     let mut state = begin(context.now, &event).ok_or(Rejection::NotStarted)?;
     state.seq = 1;
     Ok(Work { context, state, events: vec![event] })
+}
+
+/// A key that says nothing would attach runs to each other that have nothing to do with each other.
+fn key(template: &Template, value: &Value) -> Result<String, Rejection> {
+    let key = match value {
+        Value::String(text) if !text.trim().is_empty() => text.clone(),
+        Value::Number(number) => number.to_string(),
+        other => {
+            let message = format!("the run's key must be a text or a number, and is {other}");
+            return Err(Rejection::Template(EvalError { template: template.source.clone(), message }));
+        }
+    };
+    Ok(key)
 }
 
 fn text(value: &Value) -> String {

@@ -83,3 +83,12 @@ fn a_run_that_takes_too_long_fails() {
     w.at(60_000).give(deadline()).done("slow", 1);
     assert_snapshot!(w.trace);
 }
+
+#[test]
+fn a_key_that_says_nothing_is_refused() {
+    for (path, accepted) in [("inputs.n", true), ("run.requester", true), ("inputs", false), ("false", false)] {
+        let plan = plan_with(vec![step("a", "", EffectClass::Read)], |p| p.key = Some(template(path)));
+        let world = World::start(plan);
+        assert_eq!(world.state.is_some(), accepted, "{path}: {}", world.trace);
+    }
+}

@@ -58,9 +58,7 @@ impl Files for FileStore {
     async fn put(&self, content: Bytes, media_type: &str, name: Option<&str>) -> Result<FileRef, FilesError> {
         let size = content.len() as u64;
         if size > FILE_BYTES_MAX {
-            return Err(FilesError::Unavailable(format!(
-                "a file of {size} bytes is larger than the {FILE_BYTES_MAX} that are kept"
-            )));
+            return Err(FilesError::TooLarge { bytes: size, max: FILE_BYTES_MAX });
         }
         let hashed = content.clone();
         let sha256 = blocking(move || Ok(hex_digest(&hashed))).await?;

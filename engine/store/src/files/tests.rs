@@ -201,7 +201,7 @@ async fn a_file_over_the_bound_is_refused() {
     let place = Place::new();
     let size = usize::try_from(FILE_BYTES_MAX).unwrap() + 1;
     let refused = words(place.files.put(Bytes::from(vec![0; size]), "text/plain", None).await);
-    assert_eq!(refused, "the file store refused: a file of 268435457 bytes is larger than the 268435456 that are kept");
+    assert_eq!(refused, "the file has 268435457 bytes, more than the 268435456 that are kept");
 }
 
 #[tokio::test]

@@ -235,6 +235,7 @@ fn wrong_file(check: FileCheck, body: &[u8]) -> Option<&'static str> {
 fn not_kept(core: &Core, operation: &Operation, error: &FilesError) -> StepError {
     let class = match error {
         FilesError::Unavailable(_) => ErrorClass::Transient,
+        FilesError::TooLarge { .. } => ErrorClass::Invalid,
         FilesError::NotFound(_) | FilesError::Damaged { .. } | FilesError::Path { .. } | FilesError::Taken { .. } => {
             ErrorClass::Internal
         }
