@@ -44,6 +44,8 @@ pub enum Command {
     Approvals(commands::approvals::Approvals),
     #[command(subcommand)]
     Events(commands::events::Events),
+    #[command(subcommand)]
+    Providers(commands::providers::Providers),
     Schema(commands::schema::Schema),
     Sandbox(commands::sandbox::SandboxArgs),
 }

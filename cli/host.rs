@@ -1,11 +1,12 @@
 //! An engine and its server in this process, wired to the providers and the configuration.
 
 use crate::config::Config;
+use crate::{sources, ui};
 use anyhow::{Context, Result, anyhow, bail};
 use engross_compiler::TeraEvaluator;
 use engross_runtime::{Clock, Engine, Ids, Options, RegistryCatalog, SystemClock, SystemIds};
 use engross_server::{Library, Server};
-use engross_step_api::{Connection, Directory, Registry};
+use engross_step_api::{Connection, Directory, Provider, Registry};
 use engross_store::{Committer, FileStore, Holder, SledStore, Store};
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
@@ -34,7 +35,31 @@ pub fn registry(config: &Config) -> Result<Registry> {
     for provider in engross_providers::builtin() {
         registry.add_provider(provider)?;
     }
+    for provider in own_providers(&config.providers)? {
+        registry.add_provider(provider)?;
+    }
     Ok(registry)
+}
+
+/// The providers of a team's own manifests; none where there is no such folder.
+fn own_providers(folder: &Path) -> Result<Vec<Arc<dyn Provider>>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let (mut providers, mut findings, mut files) = (Vec::new(), Vec::new(), Vec::new());
+    for path in sources::find(&[folder.to_path_buf()])? {
+        let file = sources::read_text(&path)?;
+        match engross_providers::from_yaml(file.path(), file.text()) {
+            Ok(provider) => providers.push(provider),
+            Err(found) => findings.extend(found),
+        }
+        files.push(file);
+    }
+    if findings.is_empty() {
+        return Ok(providers);
+    }
+    ui::diagnostics(&findings, &files);
+    bail!("{} has manifests with mistakes", folder.display())
 }
 
 /// What workflows are checked against: with the configuration's connections, if there is one.

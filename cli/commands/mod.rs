@@ -5,6 +5,7 @@ pub mod demo;
 pub mod events;
 pub mod graph;
 pub mod plan;
+pub mod providers;
 pub mod run;
 pub mod runs;
 pub mod sandbox;
@@ -29,6 +30,7 @@ pub async fn run(args: Args) -> Exit {
             Command::Validate(validate) => validate::run(&validate, &config),
             Command::Plan(plan) => plan::run(&plan, &config),
             Command::Graph(graph) => graph::run(&graph, &config),
+            Command::Providers(providers) => providers::run(&providers, &config),
             Command::Run(run) => run::run(run, &config).await,
             Command::Serve(serve) => serve::run(serve, &config).await,
             Command::Runs(runs) => runs::run(runs, &config).await,

@@ -40,6 +40,8 @@ pub struct Config {
     pub files: PathBuf,
     /// The workflows' folder.
     pub workflows: PathBuf,
+    /// The folder of the team's own provider manifests.
+    pub providers: PathBuf,
     /// Where the server listens; none when the file does not say.
     pub listen: Option<SocketAddr>,
     /// The API's token.
@@ -83,6 +85,7 @@ impl Default for Config {
             data: PathBuf::from("data"),
             files: PathBuf::from("files"),
             workflows: PathBuf::from("workflows"),
+            providers: PathBuf::from("providers"),
             listen: None,
             token: None,
             http_allow: Vec::new(),

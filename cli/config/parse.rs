@@ -12,7 +12,7 @@ const WRONG_VALUE: Code = Code("E0402");
 const NOT_BUILT: Code = Code("E0403");
 const SECRET_IN_FILE: Code = Code("E0404");
 
-const TOP: &[&str] = &["connections", "store", "files", "people", "workflows", "server", "http"];
+const TOP: &[&str] = &["connections", "store", "files", "people", "workflows", "providers", "server", "http"];
 const WEBHOOK: &[&str] = &["token", "secret", "header", "scheme"];
 
 /// Parses a configuration.
@@ -47,6 +47,7 @@ impl Parser<'_> {
                 "store" => self.folder(&entry.value, "sled", &["postgres"], &mut config.data),
                 "files" => self.folder(&entry.value, "local", &["s3", "gcs", "azure"], &mut config.files),
                 "workflows" => config.workflows = PathBuf::from(self.string(&entry.value).unwrap_or_default()),
+                "providers" => config.providers = PathBuf::from(self.string(&entry.value).unwrap_or_default()),
                 "server" => self.server(&entry.value, &mut config),
                 "http" => {
                     for option in self.entries(&entry.value, "`http`", Some(&["allow"])) {
@@ -242,6 +243,11 @@ mod tests {
         };
         let heads: Vec<&str> = rendered.lines().filter(|l| l.starts_with("engross.yaml:")).collect();
         assert_eq!(heads, expected, "{rendered}");
+    }
+
+    #[test]
+    fn the_example_in_the_repository_is_right() {
+        check(include_str!("../../engross.example.yaml"), &[]);
     }
 
     #[test]

@@ -52,29 +52,6 @@ async fn the_plan_shows_each_request_and_what_is_known_later() {
     assert_eq!(lab.sandbox.counters().requests, 0, "a plan sends nothing");
 }
 
-/// Every broken file of the fixtures through the real binary: the exit code, and the place and code of each finding.
-#[tokio::test(flavor = "multi_thread")]
-async fn broken_files_are_told_at_their_place() {
-    let lab = Lab::new().await;
-    std::fs::remove_file(lab.path("engross.yaml")).unwrap();
-    let folder = repository().join("tests/fixtures/broken");
-    let mut count = 0;
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|e| e != "yaml") {
-            continue;
-        }
-        count += 1;
-        std::fs::copy(&path, lab.path("broken.yaml")).unwrap();
-        let output = lab.output(&["validate", "broken.yaml"]);
-        let (out, err) = (text(&output.stdout), text(&output.stderr));
-        assert_eq!(output.status.code(), Some(1), "{}: {out}{err}", path.display());
-        let heads: Vec<&str> = out.lines().filter(|l| l.starts_with("broken.yaml:")).collect();
-        assert!(heads.iter().any(|head| head.contains(": error[E")), "{}: {out}", path.display());
-    }
-    assert!(count >= 25, "there are only {count} broken files");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn inputs_that_do_not_fit_name_the_field() {
     let lab = Lab::new().await;

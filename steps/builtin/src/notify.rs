@@ -91,7 +91,7 @@ fn input_schema() -> Value {
                 "description": "`log` writes it to the engine's log; `webhook` posts {to, subject, text, run, step} as JSON to `url`."
             },
             "url": {
-                "type": "string", "minLength": 1, "maxLength": URL_BYTES_MAX,
+                "type": "string", "format": "uri", "minLength": 1, "maxLength": URL_BYTES_MAX,
                 "description": "Where the webhook is, http or https; for `channel: webhook` only. A repetition carries the same Idempotency-Key header."
             }
         },

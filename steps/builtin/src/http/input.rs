@@ -81,7 +81,7 @@ pub(super) fn schema() -> Value {
                 "description": "The method. GET and HEAD are repeated freely after a failure, PUT and DELETE under the same key; a POST or PATCH whose answer is lost stops the run as in doubt, unless `idempotent` is true."
             },
             "url": {
-                "type": "string", "minLength": 1, "maxLength": URL_BYTES_MAX,
+                "type": "string", "format": "uri", "minLength": 1, "maxLength": URL_BYTES_MAX,
                 "description": "The address, http or https. Addresses of private networks must be allowed in the configuration. Redirects are not followed."
             },
             "headers": {

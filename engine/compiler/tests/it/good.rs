@@ -1,8 +1,6 @@
 //! What right workflows become.
 
-mod common;
-
-use common::catalog;
+use crate::common::catalog;
 use engross_compiler::{Compiled, TeraEvaluator, compile, validate_inputs, workflow_schema};
 use engross_core::{EffectClass, On, StepId};
 use engross_source::diagnostic::render_text;

@@ -1,8 +1,6 @@
 //! Files that are made to hurt: each is refused with a place, in bounded time.
 
-mod common;
-
-use common::catalog;
+use crate::common::catalog;
 use engross_compiler::compile;
 use engross_core::limits::STEPS_MAX;
 use engross_source::{Diagnostic, SourceFile};
