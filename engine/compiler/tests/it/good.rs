@@ -8,7 +8,7 @@ use engross_source::{Limits, SourceFile, load};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const NDA: &str = include_str!("../../../workflows/mutual_nda.yaml");
+const NDA: &str = include_str!("../../../../workflows/mutual_nda.yaml");
 
 fn compiled(text: &str) -> Compiled {
     let file = SourceFile::new("workflow.yaml", text);

@@ -81,7 +81,7 @@ check!(as_many_findings_as_fit, "[no, no]\n", Limits { diagnostics_max: 3, ..Lim
 #[test]
 fn every_code_is_snapshotted_or_made_from_bytes() {
     let from_bytes = [codes::NOT_UTF8.0, codes::NOT_UTF8_ENCODING.0];
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/snapshots");
     let shown: String = std::fs::read_dir(folder)
         .expect("the snapshots are committed")
         .map(|entry| std::fs::read_to_string(entry.expect("a snapshot").path()).expect("a readable snapshot"))
