@@ -94,7 +94,9 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
             state.steps.insert(step.clone(), StepState::Cancelled { at });
         }
         Event::EventReceived { step, event } => {
-            state.consumed.insert(event.id.clone());
+            if ends_by_event(state, step) {
+                state.consumed.insert(event.id.clone());
+            }
             wake(state, step, Some(event.id.clone()));
         }
         Event::PollDue { step } => wake(state, step, None),
@@ -111,6 +113,11 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
             }
         }
     }
+}
+
+fn ends_by_event(state: &RunState, step: &StepId) -> bool {
+    let Some(StepState::Waiting { wait, .. }) = state.steps.get(step) else { return false };
+    matches!(wait.kind, WaitKind::Event { on_event: OnEvent::Finish(_), .. })
 }
 
 fn wake(state: &mut RunState, step: &StepId, by: Option<EventId>) {

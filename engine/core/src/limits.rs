@@ -12,6 +12,12 @@ pub const SPAN_MS_MAX: u64 = 10 * 366 * 24 * 3600 * 1000;
 /// Outputs of one step, as JSON. Files are kept outside the journal and only named in it.
 pub const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 
+/// Nesting of the inputs or outputs of one step. JSON readers give up at 127 levels, and a journal wraps a few around it.
+pub const VALUE_LEVELS_MAX: usize = 100;
+
+/// Inputs of one step, as JSON, once they are computed. The outputs of a run have the same bound.
+pub const INPUT_BYTES_MAX: usize = 1024 * 1024;
+
 /// Decisions one approval may collect before it ends.
 pub const DECISIONS_MAX: usize = 1_000;
 

@@ -39,7 +39,7 @@ pub struct RunState {
     pub cancel: Option<Cancellation>,
     /// Its steps; one that is not here is pending.
     pub steps: BTreeMap<StepId, StepState>,
-    /// Events that some step of the run has taken; another step takes another.
+    /// Events that ended a step of the run; another step that one can end takes another.
     pub consumed: BTreeSet<EventId>,
     /// The workflow's outputs, when it has ended.
     pub outputs: Value,

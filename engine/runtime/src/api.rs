@@ -47,7 +47,7 @@ impl Engine {
     /// Starts a run of a compiled workflow. The answer comes when the start is durable.
     ///
     /// # Errors
-    /// Inputs that do not fit, a title or key that cannot be computed, or the store.
+    /// Inputs that do not fit, a title or key that cannot be computed or is no text for people, the engine's end, or the store.
     pub async fn start_run(
         &self,
         compiled: Compiled,
@@ -55,10 +55,10 @@ impl Engine {
         inputs: Value,
         how: StartOptions,
     ) -> Result<Started, Error> {
-        named("requester", how.requester.as_str())?;
-        if let Some(key) = &how.key {
-            named("key", key)?;
+        if self.inner.is_stopping() {
+            return Err(Error::Stopping);
         }
+        named("requester", how.requester.as_str())?;
         let inputs = validate_inputs(&compiled.plan, inputs)
             .map_err(|problems| Error::Inputs(problems.iter().map(ToString::to_string).collect()))?;
         let plan = Arc::new(compiled.plan);
@@ -89,9 +89,7 @@ impl Engine {
         comment: Option<String>,
     ) -> Result<DecisionEffect, Error> {
         named("name of the person", by.as_str())?;
-        if comment.as_ref().is_some_and(|c| c.chars().count() > TEXT_CHARS_MAX) {
-            return Err(Error::BadRequest(format!("a comment may have {TEXT_CHARS_MAX} characters at most")));
-        }
+        bounded("comment", comment.as_deref())?;
         let decision = Decision { by, verdict, comment, at: self.inner.clock.now() };
         let done = self.turn(run, Input::Decision { step: step.clone(), decision }).await?;
         let recorded = done.events.iter().any(|e| matches!(e, Event::DecisionRecorded { .. }));
@@ -109,6 +107,7 @@ impl Engine {
     /// No such run, or it is over.
     pub async fn cancel(&self, run: &RunId, by: Person, reason: Option<String>) -> Result<RunView, Error> {
         named("name of the person", by.as_str())?;
+        bounded("reason", reason.as_deref())?;
         self.turn(run, Input::Cancel { by, reason }).await?;
         self.run(run).await
     }
@@ -155,9 +154,17 @@ impl Engine {
     }
 }
 
-fn named(what: &str, text: &str) -> Result<(), Error> {
+/// Checks a text that people and programs are shown and look for.
+pub(crate) fn named(what: &str, text: &str) -> Result<(), Error> {
     if text.trim().is_empty() || text.chars().count() > TEXT_CHARS_MAX || text.chars().any(char::is_control) {
         return Err(Error::BadRequest(format!("the {what} must be 1 to {TEXT_CHARS_MAX} printable characters")));
+    }
+    Ok(())
+}
+
+fn bounded(what: &str, text: Option<&str>) -> Result<(), Error> {
+    if text.is_some_and(|text| text.chars().count() > TEXT_CHARS_MAX) {
+        return Err(Error::BadRequest(format!("a {what} may have {TEXT_CHARS_MAX} characters at most")));
     }
     Ok(())
 }

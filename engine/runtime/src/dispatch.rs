@@ -4,13 +4,13 @@
 //! called without it. A panic in a plugin is a failed attempt, not a dead engine.
 
 use crate::engine::{Engine, lock};
-use crate::limits::ATTEMPT_MS_MAX;
+use crate::limits::{ATTEMPT_MS_MAX, LOOK_UP_MS_MIN};
 use crate::turn::Loaded;
 use crate::{Error, inbox};
 use engross_core::limits::OUTPUT_BYTES_MAX;
 use engross_core::{
-    Completion, EffectClass, ErrorClass, EventId, IdempotencyKey, Input, OnEvent, PlanStep, RunId, StepError, StepId,
-    StepResult, StepState, WaitKind,
+    Completion, EffectClass, ErrorClass, Event, EventId, IdempotencyKey, Input, OnEvent, PlanStep, RunId, StepError,
+    StepId, StepResult, StepState, Timestamp, WaitKind, check_size,
 };
 use engross_step_api::{Reconciled, Step, StepContext, Wake};
 use futures_util::FutureExt;
@@ -52,7 +52,6 @@ struct Job {
     spec: PlanStep,
     context: StepContext,
     input: Arc<Value>,
-    budget: Duration,
 }
 
 async fn attempt_step(engine: &Engine, run: &RunId, step: &StepId, attempt: u32) -> Result<(), Error> {
@@ -68,14 +67,32 @@ async fn attempt_step(engine: &Engine, run: &RunId, step: &StepId, attempt: u32)
     if *now != attempt {
         return Ok(());
     }
-    let budget = deadline.map_or(ATTEMPT_MS_MAX, |d| d.ms_since(engine.inner.clock.now()).min(ATTEMPT_MS_MAX));
-    let result = match job(engine, &loaded, step, attempt, input.clone(), Duration::from_millis(budget)) {
-        Ok(job) => match carry_out(engine, &job, *maybe_done).await? {
+    let result = match job(engine, &loaded, step, attempt, input.clone()) {
+        Ok(job) => match carry_out(engine, &job, *maybe_done, *deadline).await? {
             Some(result) => result,
             None => return Ok(()),
         },
+        // What keeps this attempt from beginning says nothing about an earlier one.
+        Err(error) if *maybe_done => Err(error.maybe_done()),
         Err(error) => Err(error),
     };
+    let acted = result.is_ok();
+    match finish(engine, run, step, attempt, result).await {
+        Err(Error::BadRequest(why)) => {
+            let error = StepError::new(ErrorClass::Internal, "not_kept", format!("the answer cannot be kept: {why}"));
+            finish(engine, run, step, attempt, Err(if acted { error.maybe_done() } else { error })).await
+        }
+        finished => finished,
+    }
+}
+
+async fn finish(
+    engine: &Engine,
+    run: &RunId,
+    step: &StepId,
+    attempt: u32,
+    result: Result<StepResult, StepError>,
+) -> Result<(), Error> {
     let random = engine.inner.ids.random();
     engine.turn(run, Input::StepFinished { step: step.clone(), attempt, result, random }).await?;
     Ok(())
@@ -86,28 +103,27 @@ async fn carry_out(
     engine: &Engine,
     job: &Job,
     maybe_done: bool,
+    deadline: Option<Timestamp>,
 ) -> Result<Option<Result<StepResult, StepError>>, Error> {
     if maybe_done && job.spec.effect == EffectClass::Reconcilable {
-        let looked = bounded(job.budget, job.plugin.reconcile(&job.context, &job.input)).await;
-        match looked {
+        // The step's time may have run out while no engine ran. Whether the effect happened is worth a look all the same.
+        let budget = time_left(engine, deadline).max(Duration::from_millis(LOOK_UP_MS_MIN));
+        match bounded(budget, async { job.plugin.reconcile(&job.context, &job.input).await }).await {
             Ok(Reconciled::Done(done)) => return Ok(Some(checked(&job.spec, StepResult::Reconciled(done)))),
             Ok(Reconciled::NotDone) => {}
             // Whatever the look-up says of itself, the effect that it was to find is as uncertain as before.
             Err(error) => return Ok(Some(Err(error.maybe_done()))),
         }
     }
-    if job.spec.effect != EffectClass::Read {
-        let (step, attempt) = (job.spec.id.clone(), job.context.attempt);
-        match engine.turn(&job.context.run, Input::EffectIntending { step, attempt }).await {
-            Ok(_) => {}
-            Err(Error::Rejected(rejection)) => {
-                tracing::debug!(run = %job.context.run, step = %job.spec.id, %rejection, "nothing left: the run moved on");
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        }
+    let budget = time_left(engine, deadline);
+    if budget.is_zero() {
+        let message = "the step's time was over before this attempt could begin";
+        return Ok(Some(Err(StepError::new(ErrorClass::Transient, "timeout", message))));
     }
-    let result = bounded(job.budget, job.plugin.execute(&job.context, &job.input)).await;
+    if job.spec.effect != EffectClass::Read && !intend(engine, job).await? {
+        return Ok(None);
+    }
+    let result = bounded(budget, async { job.plugin.execute(&job.context, &job.input).await }).await;
     let result = match result {
         Ok(result) => checked(&job.spec, result),
         Err(error) if job.spec.effect == EffectClass::Read => {
@@ -116,6 +132,28 @@ async fn carry_out(
         Err(error) => Err(error),
     };
     Ok(Some(result))
+}
+
+/// Whether the intent is durable, so that the effect may leave.
+async fn intend(engine: &Engine, job: &Job) -> Result<bool, Error> {
+    // An intent that nothing follows would be a doubt at the next start.
+    if engine.inner.is_stopping() {
+        return Ok(false);
+    }
+    let (step, attempt) = (job.spec.id.clone(), job.context.attempt);
+    match engine.turn(&job.context.run, Input::EffectIntending { step, attempt }).await {
+        Ok(done) => Ok(done.events.iter().any(|event| matches!(event, Event::EffectIntended { .. }))),
+        Err(Error::Rejected(rejection)) => {
+            tracing::debug!(run = %job.context.run, step = %job.spec.id, %rejection, "nothing left: the run moved on");
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn time_left(engine: &Engine, deadline: Option<Timestamp>) -> Duration {
+    let ms = deadline.map_or(ATTEMPT_MS_MAX, |at| at.ms_since(engine.inner.clock.now()).min(ATTEMPT_MS_MAX));
+    Duration::from_millis(ms)
 }
 
 async fn look(engine: &Engine, run: &RunId, step: &StepId, check: u32) -> Result<(), Error> {
@@ -139,13 +177,30 @@ async fn look(engine: &Engine, run: &RunId, step: &StepId, check: u32) -> Result
             Ok(None)
         }
         WaitKind::Event { .. } | WaitKind::Timer | WaitKind::Approval(_) => {
-            let budget = Duration::from_millis(ATTEMPT_MS_MAX);
-            match job(engine, &loaded, step, check, input.clone(), budget) {
+            match job(engine, &loaded, step, check, input.clone()) {
                 Ok(job) => check_once(&job, woken_by.clone()).await,
-                Err(error) => Err(error),
+                // A mistake in the configuration of one start does not end a wait of weeks.
+                Err(error) => Err(StepError { class: ErrorClass::Transient, ..error }),
             }
         }
     };
+    match looked(engine, run, step, check, result).await {
+        Err(Error::BadRequest(why)) => {
+            let error =
+                StepError::new(ErrorClass::Internal, "not_kept", format!("what was seen cannot be kept: {why}"));
+            looked(engine, run, step, check, Err(error)).await
+        }
+        looked => looked,
+    }
+}
+
+async fn looked(
+    engine: &Engine,
+    run: &RunId,
+    step: &StepId,
+    check: u32,
+    result: Result<Option<Completion>, StepError>,
+) -> Result<(), Error> {
     let random = engine.inner.ids.random();
     engine.turn(run, Input::CheckFinished { step: step.clone(), check, result, random }).await?;
     Ok(())
@@ -153,7 +208,8 @@ async fn look(engine: &Engine, run: &RunId, step: &StepId, check: u32) -> Result
 
 async fn check_once(job: &Job, woken_by: Option<EventId>) -> Result<Option<Completion>, StepError> {
     let wake = woken_by.map_or(Wake::Poll, Wake::Event);
-    match bounded(job.budget, job.plugin.check(&job.context, &job.input, wake)).await? {
+    let budget = Duration::from_millis(ATTEMPT_MS_MAX);
+    match bounded(budget, async { job.plugin.check(&job.context, &job.input, wake).await }).await? {
         Some(done) => match checked(&job.spec, StepResult::Done(done))? {
             StepResult::Done(done) | StepResult::Reconciled(done) => Ok(Some(done)),
             StepResult::Parked(_) => Ok(None),
@@ -178,14 +234,7 @@ async fn permits(
     Ok([of_connection, Some(of_engine)])
 }
 
-fn job(
-    engine: &Engine,
-    loaded: &Loaded,
-    step: &StepId,
-    attempt: u32,
-    input: Arc<Value>,
-    budget: Duration,
-) -> Result<Job, StepError> {
+fn job(engine: &Engine, loaded: &Loaded, step: &StepId, attempt: u32, input: Arc<Value>) -> Result<Job, StepError> {
     let inner = &engine.inner;
     let spec = loaded
         .plan
@@ -217,7 +266,7 @@ fn job(
         files: inner.files.clone(),
         directory: inner.directory.clone(),
     };
-    Ok(Job { plugin, spec, context, input, budget })
+    Ok(Job { plugin, spec, context, input })
 }
 
 /// Checks computed inputs against the operation's schema: what templates gave could not be checked before the run.
@@ -251,9 +300,8 @@ fn fits(engine: &Engine, plugin: &dyn Step, input: &Value) -> Result<(), StepErr
 /// Refuses outputs that the journal must not hold.
 fn checked(spec: &PlanStep, result: StepResult) -> Result<StepResult, StepError> {
     let (StepResult::Done(done) | StepResult::Reconciled(done)) = &result else { return Ok(result) };
-    let bytes = serde_json::to_vec(&done.outputs).map_or(usize::MAX, |b| b.len());
-    if bytes > OUTPUT_BYTES_MAX {
-        let message = format!("the outputs have {bytes} bytes, more than the {OUTPUT_BYTES_MAX} a step may leave");
+    if let Err(oversize) = check_size(&done.outputs, OUTPUT_BYTES_MAX) {
+        let message = format!("the outputs have {oversize}, which is more than a step may leave");
         let error = StepError::new(ErrorClass::Invalid, "outputs_too_large", message);
         return Err(if spec.effect == EffectClass::Read { error } else { error.maybe_done() });
     }

@@ -110,10 +110,21 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Stops taking work. What is on its way is recovered by the next start, like after a crash.
+    /// Stops taking work: no run starts, no attempt begins, and no timer is looked at. Decisions and events are still kept, and
+    /// what is on its way is recovered by the next start, like after a crash.
     pub fn stop(&self) {
         self.inner.stopping.send_replace(true);
         self.inner.timers_changed.notify_waiters();
+    }
+
+    /// Looks at the timers anew. For whoever sets the clock; a clock that goes by itself needs nobody to tell of it.
+    pub fn clock_changed(&self) {
+        self.inner.timers_changed.notify_one();
+    }
+
+    /// How many runs are held in memory: those with an attempt or a look under way. A metric.
+    pub fn runs_in_memory(&self) -> usize {
+        lock(&self.inner.slots).len()
     }
 
     /// Every record from now on, as it becomes durable.
@@ -177,7 +188,7 @@ impl Inner {
 
     pub(crate) fn remember(&self, plan: Arc<Plan>) {
         let mut plans = lock(&self.plans);
-        if plans.len() >= PLANS_CACHED_MAX {
+        if plans.len() >= PLANS_CACHED_MAX && !plans.contains_key(plan.digest()) {
             plans.pop_first();
         }
         plans.insert(plan.digest().clone(), plan);

@@ -3,6 +3,7 @@
 
 use crate::engine::Engine;
 use crate::limits::{EVENT_BYTES_MAX, TEXT_CHARS_MAX};
+use crate::turn::{not_written, to_the_end};
 use crate::{Error, HookError};
 use engross_core::{
     EventId, Input, OnEvent, ReceivedEvent, RunId, StepId, StepState, Subscription, Timestamp, WaitKind,
@@ -57,7 +58,11 @@ impl Engine {
                 topic: Subscription::to_object(&connection.name, &event.correlation).topic,
                 source: connection.name.clone(),
             };
-            self.keep(entry).await.map_err(|error| HookError::Unavailable(error.to_string()))?;
+            self.keep(entry).await.map_err(|error| match error {
+                // Too large or too deep to be kept: it will not be smaller when it comes again.
+                Error::BadRequest(why) => HookError::Malformed(why),
+                error => HookError::Unavailable(error.to_string()),
+            })?;
         }
         Ok(provider.acknowledgement())
     }
@@ -84,21 +89,25 @@ impl Engine {
         self.keep(InboxEntry { event, topic, source: "api".to_string() }).await
     }
 
+    /// Keeps an event. It is matched in the background, whether or not the caller stays.
     async fn keep(&self, entry: InboxEntry) -> Result<Accepted, Error> {
-        let id = entry.event.id.clone();
-        match self.inner.committer.write(Write::Inbox(entry.clone())).await {
-            Ok(()) => {
-                let engine = self.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = match_entry(&engine, entry).await {
-                        tracing::error!(%error, "an accepted event could not be matched; the next start tries again");
-                    }
-                });
-                Ok(Accepted { id, duplicate: false })
+        let engine = self.clone();
+        to_the_end(async move {
+            let id = entry.event.id.clone();
+            match engine.inner.committer.write(Write::Inbox(entry.clone())).await {
+                Ok(()) => {
+                    tokio::spawn(async move {
+                        if let Err(error) = match_entry(&engine, entry).await {
+                            tracing::error!(%error, "an accepted event could not be matched; the next start tries again");
+                        }
+                    });
+                    Ok(Accepted { id, duplicate: false })
+                }
+                Err(CommitError::Conflict(Conflict::Duplicate)) => Ok(Accepted { id, duplicate: true }),
+                Err(error) => Err(not_written(error)),
             }
-            Err(CommitError::Conflict(Conflict::Duplicate)) => Ok(Accepted { id, duplicate: true }),
-            Err(error) => Err(Error::Store(error.to_string())),
-        }
+        })
+        .await
     }
 }
 
@@ -112,10 +121,23 @@ fn event_id(source: &str, dedupe: &str) -> EventId {
 async fn match_entry(engine: &Engine, entry: InboxEntry) -> Result<(), Error> {
     let topic = entry.topic.clone();
     let waits = engine.inner.read(move |store| store.waits(&topic)).await?;
+    let mut all_told = true;
     for WaitRow { run, step, subscription } in waits {
-        if subscription.accepts(&entry.event.data) {
-            tell(engine, &run, step, entry.event.clone()).await?;
+        if !subscription.accepts(&entry.event.data) {
+            continue;
         }
+        match tell(engine, &run, step, entry.event.clone()).await {
+            Ok(_) => {}
+            Err(error @ Error::Store(_)) => return Err(error),
+            // One run that cannot go on does not keep the event from all others.
+            Err(error) => {
+                tracing::error!(%run, %error, "an event could not be told; the next start tries again");
+                all_told = false;
+            }
+        }
+    }
+    if !all_told {
+        return Ok(());
     }
     let settled = engine.inner.committer.write(Write::Matched(entry.event.id)).await;
     settled.map_err(|error| Error::Store(error.to_string()))

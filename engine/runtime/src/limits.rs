@@ -3,6 +3,9 @@
 /// The longest one attempt may take, whatever a plugin does.
 pub const ATTEMPT_MS_MAX: u64 = 10 * 60 * 1000;
 
+/// The time that a look for an earlier attempt's effect is given even when the step's own time is over.
+pub const LOOK_UP_MS_MIN: u64 = 60 * 1000;
+
 /// Steps of all runs that may be at work at once; each connection has a bound of its own besides.
 pub const WORKING_STEPS_MAX: usize = 512;
 

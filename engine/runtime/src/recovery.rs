@@ -17,9 +17,17 @@ pub(crate) async fn recover(engine: &Engine) -> Result<(), Error> {
         before = heads.last().map(|head| head.run.clone());
         for head in heads {
             // What the turn itself issues is among what is outstanding after it, and is set off once.
-            let done = engine.turn_quietly(&head.run, Input::Restarted).await?;
-            engine.set_off(&head.run, &outstanding(&done.state));
-            taken_over += 1;
+            match engine.turn_quietly(&head.run, Input::Restarted).await {
+                Ok(done) => {
+                    engine.set_off(&head.run, &outstanding(&done.state));
+                    taken_over += 1;
+                }
+                Err(error @ Error::Store(_)) => return Err(error),
+                // One run that cannot go on does not keep all others from it.
+                Err(error) => {
+                    tracing::error!(run = %head.run, %error, "a run cannot be taken over, and stays as it is")
+                }
+            }
         }
         if last_page {
             break;

@@ -1,11 +1,12 @@
 //! One input, one decision, one commit. Turns of one run follow each other; turns of different runs share commits.
 
+use crate::api::named;
 use crate::engine::{Engine, Inner, Published, lock};
 use crate::limits::{JOURNAL_PAGE, TURN_RETRIES_MAX};
 use crate::{Error, dispatch, view};
 use engross_core::{
-    Command, Context, Event, Input, JOURNAL_VERSION, Plan, Record, Rejection, RunId, RunState, Summary, Turn, advance,
-    fold,
+    Command, Context, Event, Input, JOURNAL_VERSION, Plan, Record, Rejection, RunId, RunState, StepState, Turn,
+    advance, fold,
 };
 use engross_store::{Commit, CommitError, Conflict, RunHead, StoredPlan, Timer, WaitRow, Write};
 use std::collections::BTreeSet;
@@ -30,90 +31,87 @@ pub(crate) struct Done {
 }
 
 impl Engine {
-    /// Decides an input for a run that exists, makes the answer durable, and sets off what it orders.
+    /// Decides an input for a run that exists, makes the answer durable, and sets off what it orders. All of that happens,
+    /// whether or not the caller stays for it.
     pub(crate) async fn turn(&self, run: &RunId, input: Input) -> Result<Done, Error> {
-        let done = self.turn_quietly(run, input).await?;
-        self.set_off(run, &done.issued);
-        Ok(done)
+        let (engine, run) = (self.clone(), run.clone());
+        to_the_end(async move {
+            let done = engine.turn_quietly(&run, input).await?;
+            engine.set_off(&run, &done.issued);
+            Ok(done)
+        })
+        .await
     }
 
     /// A turn whose orders the caller sets off.
     pub(crate) async fn turn_quietly(&self, run: &RunId, input: Input) -> Result<Done, Error> {
-        let slot = self.inner.slot(run);
-        let mut guard = slot.lock().await;
+        let seat = Seat::take(&self.inner, run);
+        let mut guard = seat.slot.lock().await;
         let mut tries = 0;
-        let done = loop {
-            let loaded = match &*guard {
-                Some(loaded) => loaded.clone(),
+        loop {
+            let loaded = match guard.take() {
+                Some(loaded) => loaded,
                 None => self.inner.load(run).await?,
             };
             let turn = match self.inner.decide(&loaded.plan, Some(&loaded.state), input.clone()) {
                 Ok(turn) => turn,
                 Err(rejection) => {
                     *guard = Some(loaded);
-                    drop(guard);
-                    self.inner.release(run, slot);
                     return Err(rejection.into());
                 }
             };
             if turn.events.is_empty() {
-                let (state, issued) = (loaded.state.clone(), turn.issued);
+                let state = loaded.state.clone();
                 *guard = Some(loaded);
-                break Done { state, events: Vec::new(), issued };
+                return Ok(Done { state, events: Vec::new(), issued: turn.issued });
             }
             match self.commit(loaded.plan.clone(), turn, None).await {
                 Ok(done) => {
                     *guard = Some(Loaded { plan: loaded.plan, state: done.state.clone() });
-                    break done;
+                    return Ok(done);
                 }
-                Err(CommitError::Conflict(Conflict::Sequence { .. })) if tries < TURN_RETRIES_MAX => {
-                    tries += 1;
-                    *guard = None;
-                }
-                Err(error) => {
-                    *guard = None;
-                    return Err(Error::Store(error.to_string()));
-                }
+                // What is in memory is out of date; the next try reads the journal again.
+                Err(CommitError::Conflict(Conflict::Sequence { .. })) if tries < TURN_RETRIES_MAX => tries += 1,
+                Err(error) => return Err(not_written(error)),
             }
-        };
-        drop(guard);
-        self.inner.release(run, slot);
-        Ok(done)
+        }
     }
 
     /// A run as it stands, from memory or from its journal.
     pub(crate) async fn current(&self, run: &RunId) -> Result<Loaded, Error> {
-        let slot = self.inner.slot(run);
-        let mut guard = slot.lock().await;
+        let seat = Seat::take(&self.inner, run);
+        let mut guard = seat.slot.lock().await;
         let loaded = match &*guard {
-            Some(loaded) => Ok(loaded.clone()),
-            None => self.inner.load(run).await,
+            Some(loaded) => loaded.clone(),
+            None => self.inner.load(run).await?,
         };
-        if let Ok(loaded) = &loaded {
-            *guard = Some(loaded.clone());
-        }
-        drop(guard);
-        self.inner.release(run, slot);
-        loaded
+        *guard = Some(loaded.clone());
+        Ok(loaded)
     }
 
-    /// The first turn of a new run. Ends in [`Conflict::KeyTaken`] when another run holds its key.
+    /// The first turn of a new run, carried to its end whether or not the caller stays for it.
     pub(crate) async fn first_turn(&self, plan: Arc<Plan>, input: Input, stored: StoredPlan) -> Result<Begun, Error> {
         let turn = self.inner.decide(&plan, None, input)?;
-        let run = turn.state.run.clone();
-        let slot = self.inner.slot(&run);
-        let mut guard = slot.lock().await;
-        match self.commit(plan.clone(), turn, Some(stored)).await {
-            Ok(done) => {
-                *guard = Some(Loaded { plan, state: done.state.clone() });
-                drop(guard);
-                self.inner.release(&run, slot);
-                self.set_off(&run, &done.issued);
-                Ok(Begun::New(done))
-            }
-            Err(CommitError::Conflict(Conflict::KeyTaken { holder })) => Ok(Begun::Attached(holder)),
-            Err(error) => Err(Error::Store(error.to_string())),
+        named("run's title", &turn.state.title)?;
+        if let Some(key) = &turn.state.key {
+            named("run's key", key)?;
         }
+        let engine = self.clone();
+        to_the_end(async move {
+            let run = turn.state.run.clone();
+            let seat = Seat::take(&engine.inner, &run);
+            let mut guard = seat.slot.lock().await;
+            match engine.commit(plan.clone(), turn, Some(stored)).await {
+                Ok(done) => {
+                    *guard = Some(Loaded { plan, state: done.state.clone() });
+                    engine.set_off(&run, &done.issued);
+                    Ok(Begun::New(done))
+                }
+                Err(CommitError::Conflict(Conflict::KeyTaken { holder })) => Ok(Begun::Attached(holder)),
+                Err(error) => Err(not_written(error)),
+            }
+        })
+        .await
     }
 
     async fn commit(&self, plan: Arc<Plan>, turn: Turn, stored: Option<StoredPlan>) -> Result<Done, CommitError> {
@@ -176,35 +174,79 @@ impl Engine {
 /// How a start ended.
 pub(crate) enum Begun {
     New(Done),
+    /// Another run holds the key.
     Attached(RunId),
+}
+
+/// Does something to its end even if the caller goes away meanwhile, as a client does that hangs up: nobody may be lost
+/// between a durable write and what follows from it.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::spawn(work).await {
+        Ok(answer) => answer,
+        Err(error) => Err(Error::Store(format!("it is not known whether this was kept: {error}"))),
+    }
+}
+
+/// What a refused write means to whoever asked for it. The store is well when all it says is that this is too much.
+pub(crate) fn not_written(error: CommitError) -> Error {
+    match error {
+        CommitError::Store(why) => Error::BadRequest(why),
+        CommitError::Conflict(_) | CommitError::Stopped(_) => Error::Store(error.to_string()),
+    }
+}
+
+/// A run's place in memory, held while something is done with the run.
+///
+/// When the last holder lets go, the run leaves memory unless an attempt or a look of it is under way: the next turn reads its
+/// journal again, and a parked run costs disk only. Letting go happens under the map's lock, so that of several holders one
+/// certainly is the last.
+struct Seat {
+    inner: Arc<Inner>,
+    run: RunId,
+    slot: Slot,
+}
+
+impl Seat {
+    fn take(inner: &Arc<Inner>, run: &RunId) -> Self {
+        let slot = lock(&inner.slots).entry(run.clone()).or_default().clone();
+        Self { inner: inner.clone(), run: run.clone(), slot }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut slots = lock(&self.inner.slots);
+        let slot = std::mem::take(&mut self.slot);
+        // The map's and this one: whoever else wants the run takes it from the map, which is locked.
+        if Arc::strong_count(&slot) > 2 {
+            return;
+        }
+        let stays = slot.try_lock().is_ok_and(|held| held.as_ref().is_some_and(|loaded| is_at_work(&loaded.state)));
+        if !stays {
+            slots.remove(&self.run);
+        }
+    }
+}
+
+/// Whether an attempt or a look is owed or under way, whose answer comes soon.
+fn is_at_work(state: &RunState) -> bool {
+    state.active().any(|(_, step)| match step {
+        StepState::Running { .. } => true,
+        StepState::Waiting { wakes, checked, .. } => wakes > checked,
+        StepState::BackingOff { .. }
+        | StepState::InDoubt { .. }
+        | StepState::Completed { .. }
+        | StepState::Skipped { .. }
+        | StepState::Cancelled { .. } => false,
+    })
 }
 
 impl Inner {
     fn decide(&self, plan: &Plan, state: Option<&RunState>, input: Input) -> Result<Turn, Rejection> {
         let context = Context { plan, evaluator: &*self.evaluator, now: self.clock.now() };
         advance(context, state, input)
-    }
-
-    fn slot(&self, run: &RunId) -> Slot {
-        lock(&self.slots).entry(run.clone()).or_default().clone()
-    }
-
-    /// Lets a run leave memory when nobody else is at it. The next turn reads its journal again: a parked run costs disk only.
-    fn release(&self, run: &RunId, slot: Slot) {
-        let mut slots = lock(&self.slots);
-        // Two holders: the map and this call. Others would have taken theirs from the map, which is locked.
-        if Arc::strong_count(&slot) <= 2 {
-            let at_work = slot
-                .try_lock()
-                .ok()
-                .and_then(|guard| {
-                    guard.as_ref().map(|l| l.state.summary() == Summary::Working && !l.state.status.is_over())
-                })
-                .unwrap_or(false);
-            if !at_work {
-                slots.remove(run);
-            }
-        }
     }
 
     /// Reads a run from its journal.

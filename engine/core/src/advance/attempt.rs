@@ -7,19 +7,24 @@ use crate::{
 };
 use serde_json::Value;
 
-/// The dispatcher may let the effect out only when this is accepted and durable. Once a run is given up, nothing leaves.
+/// The dispatcher may let the effect out only when the answer holds [`Event::EffectIntended`] and is durable. It asks only
+/// after a look for the effect of an earlier attempt, where the effect can be looked up.
+///
+/// Once a run is given up, nothing new leaves. A step that is here then had its effect under way when the last process died.
+/// Repeating an idempotent one is the way to its answer; one that was looked up and not found is given up like the rest.
 pub(super) fn intending(work: &mut Work<'_>, step: &StepId, attempt: u32) -> Result<(), Rejection> {
-    let current = work.step(step)?;
-    match current {
-        Some(StepState::Running { attempt: now, intended: false, .. })
-            if *now == attempt && work.state.cancel.is_none() =>
-        {
-            let key = IdempotencyKey::of(&work.state.run, step);
-            work.emit(Event::EffectIntended { step: step.clone(), attempt, key });
-            Ok(())
-        }
-        other => Err(stale(step, other)),
+    let had_left = match work.step(step)? {
+        Some(StepState::Running { attempt: now, intended: false, maybe_done, .. }) if *now == attempt => *maybe_done,
+        other => return Err(stale(step, other)),
+    };
+    let idempotent = work.context.plan.step(step).is_some_and(|s| s.effect == EffectClass::Idempotent);
+    if work.state.cancel.is_none() || (had_left && idempotent) {
+        let key = IdempotencyKey::of(&work.state.run, step);
+        work.emit(Event::EffectIntended { step: step.clone(), attempt, key });
+    } else {
+        work.emit(Event::StepCancelled { step: step.clone() });
     }
+    Ok(())
 }
 
 pub(super) fn finished(

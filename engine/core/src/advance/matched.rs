@@ -5,14 +5,19 @@ use crate::{Event, OnEvent, ReceivedEvent, ResolvedBy, StepId, StepState, WaitKi
 use serde_json::json;
 
 pub(super) fn matched(work: &mut Work<'_>, step: &StepId, event: ReceivedEvent) -> Result<(), Rejection> {
-    let on_event = match work.step(step)? {
-        Some(StepState::Waiting { wait, .. }) => match &wait.kind {
-            WaitKind::Event { on_event, .. } => on_event.clone(),
+    let (on_event, woken_by) = match work.step(step)? {
+        Some(StepState::Waiting { wait, woken_by, .. }) => match &wait.kind {
+            WaitKind::Event { on_event, .. } => (on_event.clone(), woken_by),
             WaitKind::Timer | WaitKind::Approval(_) => return Err(Rejection::NotWanted(step.clone())),
         },
         other => return Err(stale(step, other)),
     };
-    if work.state.consumed.contains(&event.id) {
+    // An event ends one step of a run, and wakes every step that looks for itself.
+    let had = match &on_event {
+        OnEvent::Finish(_) => work.state.consumed.contains(&event.id),
+        OnEvent::Check => woken_by.as_ref() == Some(&event.id),
+    };
+    if had {
         return Err(Rejection::NotWanted(step.clone()));
     }
     let (id, data) = (event.id.clone(), json!({ "event": { "id": event.id, "type": event.kind, "data": event.data } }));

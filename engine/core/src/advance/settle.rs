@@ -1,9 +1,10 @@
 //! What follows from every turn: steps whose needs are decided start or are skipped, and a run with nothing left ends.
 
 use super::{Work, attempt};
+use crate::limits::INPUT_BYTES_MAX;
 use crate::{
     ErrorClass, EvalError, Event, NeedRef, On, OnError, OutcomeKind, OutcomeName, PlanStep, Problem, ResolvedBy,
-    RunStatus, SkipReason, StepError, StepState, scope,
+    RunStatus, SkipReason, StepError, StepState, check_size, scope,
 };
 use serde_json::{Map, Value};
 
@@ -95,6 +96,12 @@ fn begin(work: &mut Work<'_>, step: &PlanStep) {
     }
     match step.with.value(evaluator, &scope) {
         Ok(input) => {
+            if let Err(oversize) = check_size(&input, INPUT_BYTES_MAX) {
+                let message = format!("the computed inputs have {oversize}");
+                let error = StepError::new(ErrorClass::Invalid, "inputs_too_large", message);
+                attempt::fail(work, &step.id, error, ResolvedBy::Execution);
+                return;
+            }
             let deadline = step.timeout_ms.map(|ms| work.now().plus_ms(ms));
             work.emit(Event::StepScheduled { step: step.id.clone(), input, deadline });
         }
@@ -111,14 +118,20 @@ fn expression_error(message: String) -> StepError {
 }
 
 fn end(work: &mut Work<'_>) {
-    let (status, problem) = verdict(work);
+    let (status, mut problem) = verdict(work);
     let scope = scope(work.context.plan, &work.state);
     let mut outputs = Map::new();
     for (name, expr) in &work.context.plan.definition().outputs {
         // An output that refers to a step the run did not take has no value; that is what null says.
         outputs.insert(name.clone(), expr.value(work.context.evaluator, &scope).unwrap_or(Value::Null));
     }
-    work.emit(Event::RunEnded { status, outputs: Value::Object(outputs), problem });
+    let mut outputs = Value::Object(outputs);
+    if let Err(oversize) = check_size(&outputs, INPUT_BYTES_MAX) {
+        let message = format!("the outputs of the run have {oversize}, and are left out");
+        problem = problem.or(Some(Problem { step: None, outcome: None, message }));
+        outputs = Value::Null;
+    }
+    work.emit(Event::RunEnded { status, outputs, problem });
 }
 
 fn verdict(work: &Work<'_>) -> (RunStatus, Option<Problem>) {

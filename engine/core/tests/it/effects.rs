@@ -83,3 +83,29 @@ fn a_cancelled_run_lets_no_waiting_attempt_out() {
     w.cancel().intend("send", 1);
     assert_snapshot!(w.trace);
 }
+
+#[test]
+fn a_crash_in_a_run_that_is_being_given_up_leaves_no_step_behind() {
+    for effect in [EffectClass::Idempotent, EffectClass::Reconcilable, EffectClass::Unsafe] {
+        let mut w = world(effect);
+        w.intend("send", 1).cancel().give(Input::Restarted);
+        if effect != EffectClass::Unsafe {
+            w.intend("send", 1);
+        }
+        if effect == EffectClass::Idempotent {
+            w.done("send", 1);
+        }
+        assert_snapshot!(format!("given_up_{effect:?}"), w.trace);
+    }
+}
+
+#[test]
+fn inputs_that_no_journal_may_hold_fail_the_step_and_not_the_store() {
+    let large = "x".repeat(engross_core::limits::INPUT_BYTES_MAX);
+    let mut w = World::start(plan(vec![
+        step("create", "", EffectClass::Read),
+        step("send", "create", EffectClass::Unsafe).with(|s| s.with = engross_core::Expr::Literal(large.into())),
+    ]));
+    w.done("create", 1);
+    assert_snapshot!(w.trace);
+}

@@ -24,14 +24,14 @@ fn world(on_event: OnEvent, timeout_ms: Option<u64>) -> World {
     w
 }
 
-fn event(id: &str) -> Input {
+fn event(step: &str, id: &str) -> Input {
     let event = ReceivedEvent {
         id: EventId::new(id),
         kind: "contract.signed".into(),
         data: json!({ "n": 1 }),
         received_at: Timestamp::from_millis(0),
     };
-    Input::EventMatched { step: StepId::new("signed"), event }
+    Input::EventMatched { step: StepId::new(step), event }
 }
 
 fn look(check: u32, result: Result<Option<Completion>, StepError>) -> Input {
@@ -45,14 +45,14 @@ fn signed() -> Option<Completion> {
 #[test]
 fn a_webhook_wakes_the_step_and_a_look_decides() {
     let mut w = world(OnEvent::Check, None);
-    w.give(look(1, Ok(None))).give(event("e1")).give(event("e1")).give(look(2, Ok(signed())));
+    w.give(look(1, Ok(None))).give(event("signed", "e1")).give(event("signed", "e1")).give(look(2, Ok(signed())));
     assert_snapshot!(w.trace);
 }
 
 #[test]
 fn a_webhook_during_a_look_asks_for_another() {
     let mut w = world(OnEvent::Check, None);
-    w.give(event("e1")).give(look(1, Ok(None))).give(look(2, Ok(signed())));
+    w.give(event("signed", "e1")).give(look(1, Ok(None))).give(look(2, Ok(signed())));
     assert_snapshot!(w.trace);
 }
 
@@ -77,13 +77,30 @@ fn a_provider_that_is_away_does_not_end_the_wait_but_one_that_knows_nothing_does
 fn the_timeout_of_the_file_ends_the_wait() {
     let mut w = world(OnEvent::Check, Some(3_000));
     w.give(look(1, Ok(None)));
-    w.at(3_000).timer("signed", TimerKind::Deadline).give(event("late"));
+    w.at(3_000).timer("signed", TimerKind::Deadline).give(event("signed", "late"));
     assert_snapshot!(w.trace);
 }
 
 #[test]
 fn an_event_that_ends_the_wait_leaves_its_data_and_is_not_taken_twice() {
     let mut w = world(OnEvent::Finish(OutcomeName::new("approved")), None);
-    w.give(event("e1")).give(event("e2"));
+    w.give(event("signed", "e1")).give(event("signed", "e2"));
+    assert_snapshot!(w.trace);
+}
+
+#[test]
+fn an_event_wakes_every_step_that_looks_for_itself() {
+    let mut w = World::start(plan(vec![wait("signed", ""), wait("declined", "")]));
+    for step in ["signed", "declined"] {
+        let kind = WaitKind::Event {
+            subscriptions: vec![Subscription::to_object("juro", "c1")],
+            look_first: false,
+            poll_ms: None,
+            on_event: OnEvent::Check,
+        };
+        w.park(step, Wait { kind, deadline: None });
+    }
+    w.trace.clear();
+    w.give(event("signed", "e1")).give(event("declined", "e1")).give(event("declined", "e1"));
     assert_snapshot!(w.trace);
 }

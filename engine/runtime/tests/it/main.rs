@@ -1,0 +1,18 @@
+//! The runtime on a store in memory, with steps that answer from a script and a clock that stands still until it is set.
+//!
+//! Nothing here sleeps: a test waits for a record that becomes durable, or for a call that a step gets.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
+
+mod lab;
+mod rigged;
+mod world;
+
+mod approvals;
+mod attempts;
+mod chains;
+mod crashes;
+mod events;
+mod hooks;
+mod load;
+mod recovery;
