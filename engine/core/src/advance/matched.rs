@@ -12,12 +12,12 @@ pub(super) fn matched(work: &mut Work<'_>, step: &StepId, event: ReceivedEvent) 
         },
         other => return Err(stale(step, other)),
     };
-    // An event ends one step of a run, and wakes every step that looks for itself.
-    let had = match &on_event {
-        OnEvent::Finish(_) => work.state.consumed.contains(&event.id),
+    // An event ends one step of a run, and none of a run that began after it; it wakes every step that looks for itself.
+    let unwanted = match &on_event {
+        OnEvent::Finish(_) => work.state.consumed.contains(&event.id) || event.received_at < work.state.started_at,
         OnEvent::Check => woken_by.as_ref() == Some(&event.id),
     };
-    if had {
+    if unwanted {
         return Err(Rejection::NotWanted(step.clone()));
     }
     let (id, data) = (event.id.clone(), json!({ "event": { "id": event.id, "type": event.kind, "data": event.data } }));

@@ -104,3 +104,12 @@ fn an_event_wakes_every_step_that_looks_for_itself() {
     w.give(event("signed", "e1")).give(event("declined", "e1")).give(event("declined", "e1"));
     assert_snapshot!(w.trace);
 }
+
+#[test]
+fn an_event_from_before_the_run_does_not_end_its_wait() {
+    let mut w = world(OnEvent::Finish(OutcomeName::new("approved")), None);
+    let Input::EventMatched { step, event: on_time } = event("signed", "e2") else { return };
+    let early = ReceivedEvent { id: EventId::new("e1"), received_at: Timestamp::from_millis(-1), ..on_time.clone() };
+    w.give(Input::EventMatched { step: step.clone(), event: early }).give(Input::EventMatched { step, event: on_time });
+    assert_snapshot!(w.trace);
+}

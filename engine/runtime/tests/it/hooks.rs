@@ -115,6 +115,10 @@ async fn a_webhook_that_comes_a_hundred_times_at_once_is_one_event() {
 async fn a_webhook_before_its_wait_is_seen_by_the_first_look() {
     let world = World::new().await;
     world.hook(delivery("d1")).await;
+    // Told to everybody who waits, which is nobody.
+    while !world.store.inbox(&InboxQuery::Unmatched).unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
     world.lab.on("signed", Ask::Execute, [Answer::Parks(looks("c1", None, true))]);
     world.lab.on("signed", Ask::Check, [signed()]);
     let run = world.start(SIGNED).await;
