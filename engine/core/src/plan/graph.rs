@@ -22,10 +22,20 @@ pub(super) struct Graph {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cycle(pub Vec<StepId>);
 
+/// Steps of a cycle that are named one by one; of a longer one, the first and the last are.
+const CYCLE_STEPS_SHOWN: usize = 10;
+
 impl fmt::Display for Cycle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for step in &self.0 {
-            write!(f, "{step} -> ")?;
+        let left_out = self.0.len().saturating_sub(CYCLE_STEPS_SHOWN);
+        let after_gap = if left_out == 0 { usize::MAX } else { self.0.len() - 2 };
+        for (at, step) in self.0.iter().enumerate() {
+            if left_out > 0 && at == CYCLE_STEPS_SHOWN - 2 {
+                write!(f, "… {left_out} more … -> ")?;
+            }
+            if at < CYCLE_STEPS_SHOWN - 2 || at >= after_gap || left_out == 0 {
+                write!(f, "{step} -> ")?;
+            }
         }
         match self.0.first() {
             Some(first) => write!(f, "{first}"),
@@ -183,5 +193,7 @@ mod tests {
         let found = find_cycles(&steps);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].0.len(), 10_000);
+        let shown = "s0 -> s1 -> s2 -> s3 -> s4 -> s5 -> s6 -> s7 -> … 9990 more … -> s9998 -> s9999 -> s0";
+        assert_eq!(found[0].to_string(), shown);
     }
 }
