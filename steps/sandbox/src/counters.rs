@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Totals since the sandbox started. A request's effect and its counts change under one lock, so a snapshot never shows
-/// one without the other; the two delivery counts change when a delivery ends, in the background.
+/// Totals since the sandbox started. What stands here directly is Juro's, of both generations; the other providers have
+/// their own. A request's effect and its counts change under one lock, so a snapshot never shows one without the other; the
+/// two delivery counts change when a delivery ends, in the background.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Contracts created through an API.
@@ -24,8 +25,55 @@ pub struct Counters {
     pub webhooks_sent: u64,
     /// Deliveries given up after the last try, or because a target's queue was full.
     pub webhooks_failed: u64,
-    /// Requests to a provider's mount, whatever the answer.
+    /// Requests to the provider's mount, whatever the answer.
     pub requests: u64,
     /// Those of them that were answered with a status of 400 or more, scripted ones included.
     pub rejected: u64,
+    /// What happened at Paperlex.
+    #[serde(default)]
+    pub paperlex: ProviderCounters,
+    /// What happened at Contract Signatures.
+    #[serde(default)]
+    pub contract_signatures: ProviderCounters,
+    /// What happened at DocJuris.
+    #[serde(default)]
+    pub docjuris: ProviderCounters,
+}
+
+/// Totals of one provider. A count that a provider has no operation for stays zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderCounters {
+    /// Contracts created through the API.
+    pub contracts_created: u64,
+    /// Contracts deleted through the API.
+    pub contracts_deleted: u64,
+    /// Accepted changes of a contract's content, signers or responses, reverts and archivings.
+    pub updates: u64,
+    /// Accepted requests that put a contract before people: review sessions created (Paperlex), contracts created
+    /// (Contract Signatures).
+    pub sends: u64,
+    /// Signatures placed, by whatever way.
+    pub signatures: u64,
+    /// Documents served through the API: rendered contracts (Paperlex), files of contracts and turns (DocJuris).
+    pub downloads: u64,
+    /// Turns added through the API after a contract's first (DocJuris).
+    pub turns_added: u64,
+    /// Documents staged for a person (DocJuris).
+    pub imports: u64,
+    /// Deliveries that a receiver acknowledged as the provider demands.
+    pub webhooks_sent: u64,
+    /// Deliveries given up after the last try, or because a queue was full.
+    pub webhooks_failed: u64,
+    /// Requests to the provider's mount, whatever the answer.
+    pub requests: u64,
+    /// Those of them that were answered with a status of 400 or more, scripted ones included.
+    pub rejected: u64,
+}
+
+impl ProviderCounters {
+    /// Counts one request.
+    pub(crate) fn request(&mut self, rejected: bool) {
+        self.requests += 1;
+        self.rejected += u64::from(rejected);
+    }
 }

@@ -56,13 +56,25 @@ pub enum On {
     Send,
     /// The owner's own signature.
     Sign,
-    /// Downloading a PDF.
+    /// Downloading a document: a PDF, a rendered contract, the file of a turn.
     Pdf,
     /// Starting or cancelling an approval.
     Approval,
     /// Listing or reading templates.
     Template,
-    /// The health check.
+    /// Creating, changing or deleting a template.
+    WriteTemplate,
+    /// Adding a person who shall sign.
+    AddSigner,
+    /// Adding a turn to a negotiation.
+    AddTurn,
+    /// Staging a document for a person.
+    Import,
+    /// Putting a contract into the archive.
+    Archive,
+    /// Reading or listing what belongs to a contract or an account: signers, sessions, versions, subscriptions, messages.
+    Read,
+    /// The health check, and the ping of a callback.
     Health,
     /// Registering a webhook over the provider's API.
     RegisterWebhook,
@@ -95,6 +107,8 @@ pub enum Action {
     Duplicate,
     /// A delivery is never made.
     Lose,
+    /// A delivery is made after the next one to the same receiver, or after a second when none comes.
+    Reorder,
 }
 
 impl Faults {
@@ -144,12 +158,12 @@ impl Faults {
 impl Rule {
     fn problem(&self) -> Option<String> {
         match (self.on, self.action) {
-            (On::Webhook, Action::Duplicate | Action::Lose) => None,
+            (On::Webhook, Action::Duplicate | Action::Lose | Action::Reorder) => None,
             (On::Webhook, Action::DropAnswer | Action::Status { .. } | Action::Garbage) => {
-                Some("on: webhook takes duplicate, lose or slow".to_owned())
+                Some("on: webhook takes duplicate, lose, reorder or slow".to_owned())
             }
-            (_, Action::Duplicate | Action::Lose) => {
-                Some("duplicate and lose happen to deliveries only: say on: webhook".to_owned())
+            (_, Action::Duplicate | Action::Lose | Action::Reorder) => {
+                Some("duplicate, lose and reorder happen to deliveries only: say on: webhook".to_owned())
             }
             (_, Action::Status { code, .. }) if !(400..=599).contains(&code) => {
                 Some(format!("status code {code}: say one of 400 to 599"))

@@ -9,19 +9,18 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{ALLOW, RETRY_AFTER};
-use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
-use serde_json::json;
 
 use crate::faults::Action;
-use crate::juro;
 use crate::limits::BODY_BYTES_MAX;
 use crate::listener::Line;
-use crate::wire::{Call, Problem, Provider, Reply, Route};
+use crate::multipart;
+use crate::wire::{Attempt, Call, Problem, Provider, Reply, Route};
 use crate::world::{Shared, World};
+use crate::{juro, paperlex};
 
 /// The catalog of emulated providers.
-static PROVIDERS: [&Provider; 2] = [&juro::v3::PROVIDER, &juro::v2::PROVIDER];
+static PROVIDERS: [&Provider; 3] = [&juro::v3::PROVIDER, &juro::v2::PROVIDER, &paperlex::PROVIDER];
 
 /// What the answer goes through on its way out.
 enum Passage {
@@ -38,12 +37,20 @@ pub(crate) async fn enter(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Some((provider, path)) = find_provider(parts.uri.path()) else {
-        return Problem::new(StatusCode::NOT_FOUND, "no provider is mounted here: try /juro/v3 or /juro/v2")
-            .into_reply()
-            .into_response();
+        let mounts: Vec<&str> = PROVIDERS.iter().map(|provider| provider.mount).collect();
+        let message = format!("no provider is mounted here: try {}", mounts.join(", "));
+        return Problem::new(StatusCode::NOT_FOUND, message).into_reply().into_response();
     };
     let body = to_bytes(body, BODY_BYTES_MAX).await.ok();
-    let (reply, passage) = serve(&mut shared.lock(), provider, path, &parts, body.as_deref());
+    let multipart = match &body {
+        Some(body) => multipart::read(&parts, body).await,
+        None => None,
+    };
+    let attempt = Attempt { parts: &parts, path, body: body.as_ref(), multipart: multipart.as_ref(), peer: line.peer };
+    let (mut reply, passage) = serve(&mut shared.lock(), provider, &attempt);
+    if let Some(errand) = reply.errand.take() {
+        reply = errand.await;
+    }
     match passage {
         Passage::Straight => {}
         Passage::Late(delay) => tokio::time::sleep(delay).await,
@@ -59,38 +66,33 @@ fn find_provider(path: &str) -> Option<(&'static Provider, &str)> {
     })
 }
 
-fn serve(world: &mut World, provider: &Provider, path: &str, parts: &Parts, body: Option<&[u8]>) -> (Reply, Passage) {
-    world.counters.requests += 1;
-    let (reply, passage) =
-        answer(world, provider, path, parts, body).unwrap_or_else(|reply| (reply, Passage::Straight));
-    if reply.status.is_client_error() || reply.status.is_server_error() {
-        world.counters.rejected += 1;
-    }
+fn serve(world: &mut World, provider: &Provider, attempt: &Attempt<'_>) -> (Reply, Passage) {
+    let (reply, passage) = answer(world, provider, attempt).unwrap_or_else(|reply| (reply, Passage::Straight));
+    let rejected = reply.status.is_client_error() || reply.status.is_server_error();
+    (provider.count)(&mut world.counters, rejected);
     (reply, passage)
 }
 
-fn answer(
-    world: &mut World,
-    provider: &Provider,
-    path: &str,
-    parts: &Parts,
-    body: Option<&[u8]>,
-) -> Result<(Reply, Passage), Reply> {
-    (provider.authorise)(&parts.headers, &world.api_key).map_err(Problem::into_reply)?;
-    let (route, params) = find_route(provider, parts.method.as_str(), path)?;
-    let Some(body) = body else {
-        return Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body did not arrive whole or is longer than {BODY_BYTES_MAX} bytes"),
-        )
-        .into_reply());
+fn answer(world: &mut World, provider: &Provider, attempt: &Attempt<'_>) -> Result<(Reply, Passage), Reply> {
+    (provider.authorise)(world, attempt).map_err(|problem| (provider.refuse)(world, problem))?;
+    let found = find_route(provider, attempt.parts.method.as_str(), attempt.path);
+    let (route, params) = found.map_err(|(problem, allowed)| {
+        let reply = (provider.refuse)(world, problem);
+        if allowed.is_empty() { reply } else { reply.with(ALLOW, allowed) }
+    })?;
+    let Some(body) = attempt.body else {
+        let message = format!("the body did not arrive whole or is longer than {BODY_BYTES_MAX} bytes");
+        return Err((provider.refuse)(world, Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message)));
     };
     let fault = world.faults.next_answer(route.on);
     if let Some(Action::Status { code, retry_after }) = fault {
-        return Err(scripted_status(code, retry_after));
+        return Err(scripted_status(world, provider, code, retry_after));
     }
-    let call = Call::new(params, &parts.uri, body);
-    let reply = (route.handler)(world, &call).unwrap_or_else(Problem::into_reply);
+    let call = Call::new(params, attempt, body);
+    let reply = match (route.handler)(world, &call) {
+        Ok(reply) => reply,
+        Err(problem) => (provider.refuse)(world, problem),
+    };
     Ok(match fault {
         Some(Action::Garbage) => {
             let page = "<html><body><h1>502 Bad Gateway</h1></body></html>";
@@ -98,13 +100,15 @@ fn answer(
         }
         Some(Action::Slow { ms }) => (reply, Passage::Late(Duration::from_millis(ms))),
         Some(Action::DropAnswer) => (reply, Passage::Lost),
-        Some(Action::Status { .. } | Action::Duplicate | Action::Lose) | None => (reply, Passage::Straight),
+        Some(Action::Status { .. } | Action::Duplicate | Action::Lose | Action::Reorder) | None => {
+            (reply, Passage::Straight)
+        }
     })
 }
 
-fn scripted_status(code: u16, retry_after: Option<u32>) -> Reply {
-    let mut reply = Reply::json(&json!({"message": format!("scripted fault: status {code}")}));
-    reply.status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+fn scripted_status(world: &World, provider: &Provider, code: u16, retry_after: Option<u32>) -> Reply {
+    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let reply = (provider.refuse)(world, Problem::new(status, format!("scripted fault: status {code}")));
     match retry_after {
         Some(seconds) => reply.with(RETRY_AFTER, seconds.to_string()),
         None => reply,
@@ -112,8 +116,12 @@ fn scripted_status(code: u16, retry_after: Option<u32>) -> Reply {
 }
 
 /// The route for a method and path, or 405 with what is allowed there, or 404. A trailing slash is ignored: one client of
-/// v3 writes `/contracts/`.
-fn find_route<'a>(provider: &Provider, method: &str, path: &'a str) -> Result<(&'static Route, Vec<&'a str>), Reply> {
+/// Juro v3 writes `/contracts/`.
+fn find_route<'a>(
+    provider: &Provider,
+    method: &str,
+    path: &'a str,
+) -> Result<(&'static Route, Vec<&'a str>), (Problem, String)> {
     let mut allowed: Vec<&str> = Vec::new();
     for route in provider.routes {
         if let Some(params) = match_path(route.path, path) {
@@ -124,10 +132,9 @@ fn find_route<'a>(provider: &Provider, method: &str, path: &'a str) -> Result<(&
         }
     }
     if allowed.is_empty() {
-        return Err(Problem::new(StatusCode::NOT_FOUND, "Not Found").into_reply());
+        return Err((Problem::new(StatusCode::NOT_FOUND, "Not Found"), String::new()));
     }
-    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-    Err(problem.into_reply().with(ALLOW, allowed.join(", ")))
+    Err((Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"), allowed.join(", ")))
 }
 
 fn match_path<'a>(pattern: &str, path: &'a str) -> Option<Vec<&'a str>> {
@@ -137,11 +144,11 @@ fn match_path<'a>(pattern: &str, path: &'a str) -> Option<Vec<&'a str>> {
     }
     let mut params = Vec::new();
     for (expected, found) in pattern.split('/').zip(path.split('/')) {
-        match expected {
-            "{}" if found.is_empty() => return None,
-            "{}" => params.push(found),
-            _ if expected == found => {}
-            _ => return None,
+        // A parameter may have a suffix after it, as in `{}.json`.
+        match expected.strip_prefix("{}") {
+            Some(suffix) => params.push(found.strip_suffix(suffix).filter(|name| !name.is_empty())?),
+            None if expected == found => {}
+            None => return None,
         }
     }
     Some(params)

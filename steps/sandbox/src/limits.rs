@@ -38,3 +38,27 @@ pub(crate) const FAULT_DELAY_MS_MAX: u64 = 600_000;
 pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 /// How long a failing `accept` is left alone before it is tried again.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Parameters of a form, or parts of a multipart body.
+pub(crate) const FORM_FIELDS_MAX: usize = 1_000;
+/// Levels of a nested form key: `contract[responses][party_a]` has three.
+pub(crate) const FORM_DEPTH_MAX: usize = 8;
+/// Characters of the body of a Paperlex contract or template.
+pub(crate) const BODY_CHARS_MAX: usize = 1_000_000;
+/// Versions kept of one contract or template; the next change is refused.
+pub(crate) const VERSIONS_MAX: usize = 1_000;
+/// Templates, review sessions of one contract, or imports kept at once.
+pub(crate) const ITEMS_MAX: usize = 10_000;
+/// Receivers (provider and host) that deliveries are queued for.
+pub(crate) const LANES_MAX: usize = 256;
+/// Deliveries of one receiver that may wait for their next try at once.
+pub(crate) const RETRIES_WAITING_MAX: usize = 10_000;
+/// How long a delivery that shall be overtaken waits for another one to do so.
+pub(crate) const REORDER_HOLD: Duration = Duration::from_secs(1);
+/// How long a receiver of Paperlex's callbacks may take.
+pub(crate) const CALLBACK_ANSWER_MAX: Duration = Duration::from_secs(2);
+/// Failed tries after which Paperlex gives a callback up.
+pub(crate) const CALLBACK_FAILURES_MAX: u32 = 25;
+/// Hours that a review session lasts when nothing else is said.
+pub(crate) const SESSION_HOURS: i64 = 24;
+/// Seconds that a review session may be made to last: ten years.
+pub(crate) const SESSION_SECONDS_MAX: i64 = 315_360_000;

@@ -5,7 +5,7 @@
 //! module only moves bytes; who cuts a line, and when, is decided in `gate`.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,12 +20,16 @@ use crate::limits::ACCEPT_PAUSE;
 
 /// The server's end of one connection, as handlers see it.
 #[derive(Clone)]
-pub(crate) struct Line(Arc<AtomicBool>);
+pub(crate) struct Line {
+    severed: Arc<AtomicBool>,
+    /// The address at the other end.
+    pub(crate) peer: IpAddr,
+}
 
 impl Line {
     /// From now on nothing more is written to this connection.
     pub(crate) fn cut(&self) {
-        self.0.store(true, Ordering::Release);
+        self.severed.store(true, Ordering::Release);
     }
 }
 
@@ -50,7 +54,8 @@ impl Listener for Severable {
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "could not switch Nagle's algorithm off");
                     }
-                    return (Connection { stream, line: Line(Arc::new(AtomicBool::new(false))) }, peer);
+                    let line = Line { severed: Arc::default(), peer: peer.ip() };
+                    return (Connection { stream, line }, peer);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "could not accept a connection");
@@ -73,7 +78,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     fn severed(&self) -> Option<io::Error> {
-        self.line.0.load(Ordering::Acquire).then(|| io::Error::from(io::ErrorKind::ConnectionAborted))
+        self.line.severed.load(Ordering::Acquire).then(|| io::Error::from(io::ErrorKind::ConnectionAborted))
     }
 }
 

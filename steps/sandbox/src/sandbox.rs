@@ -9,7 +9,6 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use crate::counters::Counters;
 use crate::delivery::Courier;
@@ -17,8 +16,8 @@ use crate::limits::SHUTDOWN_GRACE;
 use crate::listener::{Line, Severable};
 use crate::options::{AutoSign, Options, WebhookTarget};
 use crate::wire::Problem;
-use crate::world::{AutoSigner, Clock, Names, Shared, World};
-use crate::{control, gate, juro, signing_page};
+use crate::world::{AutoSigner, Clock, Due, Names, Shared, World};
+use crate::{control, gate, juro, paperlex, signing_page};
 
 /// A running sandbox. Dropping it stops it at once; [`Sandbox::shutdown`] lets requests in flight end first.
 pub struct Sandbox {
@@ -34,9 +33,10 @@ pub struct Sandbox {
 pub enum Who<'a> {
     /// Everyone who was asked and has not signed.
     Outstanding,
-    /// Every open signature of one side, by the side's uid or name, whether it was asked for or not.
+    /// Every open signature of one side, by the side's uid or name, whether it was asked for or not. With a provider that
+    /// knows no sides: of one person, by e-mail address or name.
     Side(&'a str),
-    /// One signature, by its uid.
+    /// One signature, by its uid; with a provider that gives it none before it is placed, by the signer's.
     Signature(&'a str),
 }
 
@@ -46,7 +46,7 @@ pub enum Who<'a> {
 pub struct Refused {
     /// The HTTP status.
     pub status: u16,
-    /// Juro's `message`.
+    /// What is wrong.
     pub message: String,
 }
 
@@ -88,6 +88,7 @@ impl Sandbox {
             courier,
             auto_signer,
             juro: juro::Account::default(),
+            paperlex: paperlex::Account::default(),
         }));
         let signer = signs.then(|| tokio::spawn(sign_when_due(Arc::clone(&shared), due)));
         let (stop, stopped) = oneshot::channel::<()>();
@@ -120,10 +121,15 @@ impl Sandbox {
         Ok(self.shared.lock().courier.register(target, None)?)
     }
 
-    /// Places signatures as the people themselves would, and says how many. Fails with the status the API would answer: 404
-    /// for an unknown contract, side or signature, 403 while an approval is pending, 412 when there is nothing to sign.
+    /// Places signatures on a contract of any provider as the people themselves would, and says how many. Fails with the
+    /// status the API would answer: 404 for an unknown contract, side or signature, and for Juro 403 while an approval is
+    /// pending, 412 when there is nothing to sign.
     pub fn sign(&self, contract_id: &str, who: Who<'_>) -> Result<usize, Refused> {
-        Ok(juro::sign_for(&mut self.shared.lock(), contract_id, who)?)
+        let mut world = self.shared.lock();
+        if world.paperlex.knows(contract_id) {
+            return Ok(paperlex::sign_for(&mut world, contract_id, who)?);
+        }
+        Ok(juro::sign_for(&mut world, contract_id, who)?)
     }
 
     /// Stops listening, lets requests in flight end for a moment, then stops everything. Webhooks still queued are dropped.
@@ -166,10 +172,10 @@ fn reachable(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, addr.port())
 }
 
-async fn sign_when_due(shared: Arc<Shared>, mut due: mpsc::UnboundedReceiver<(Instant, String)>) {
-    while let Some((at, contract_id)) = due.recv().await {
+async fn sign_when_due(shared: Arc<Shared>, mut queue: mpsc::UnboundedReceiver<Due>) {
+    while let Some(Due { at, sign, contract_id }) = queue.recv().await {
         tokio::time::sleep_until(at).await;
-        if let Err(problem) = juro::sign_for(&mut shared.lock(), &contract_id, Who::Outstanding) {
+        if let Err(problem) = sign(&mut shared.lock(), &contract_id) {
             // Somebody signed, declined or deleted it first.
             tracing::debug!(contract_id, reason = problem.message, "nothing was left to sign");
         }

@@ -1,41 +1,70 @@
 //! The page where a person reads and signs, and the public link to the PDF.
 //!
-//! Plain HTML that works without scripts and loads nothing; whatever a client put into a contract is escaped here. The secret
-//! in the address is the only credential, as in Juro's signing links, so the pages are neither cached nor framed, and the
-//! address is not passed on. What signing does is decided in `juro`.
+//! Plain HTML; the secret in the address is the only credential, as in the providers' signing links, so the pages are neither
+//! cached nor framed, and the address is not passed on. What signing does is decided by the provider whose [`Desk`] knows
+//! the secret; escaping is in `html`.
 
-use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{ConnectInfo, Form, Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{Response, StatusCode};
 use axum::routing::get;
 use serde::Deserialize;
 
-use crate::juro::{self, SigningView};
+use crate::html::{escape, push, shell};
 use crate::limits::NAME_CHARS_MAX;
+use crate::listener::Line;
 use crate::wire::{Problem, Reply};
-use crate::world::Shared;
+use crate::world::{Shared, World};
+use crate::{juro, paperlex};
 
-const POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Where one provider's people sign.
+pub(crate) struct Desk {
+    /// What the secret in the address leads to.
+    pub(crate) view: fn(&World, token: &str) -> Option<SigningView>,
+    /// A person signs, under the name they typed.
+    pub(crate) sign: fn(&mut World, token: &str, name: &str, from: IpAddr) -> Result<(), Problem>,
+    /// A person declines.
+    pub(crate) decline: fn(&mut World, token: &str, from: IpAddr) -> Result<(), Problem>,
+}
 
-const STYLE: &str = "\
-:root{color-scheme:light dark}\
-body{font:1rem/1.5 system-ui,sans-serif;max-width:38rem;margin:2rem auto;padding:0 1rem}\
-h1{font-size:1.5rem;line-height:1.25;margin:.2rem 0 1rem;overflow-wrap:anywhere}\
-dl{border-top:1px solid #8886;margin:1.5rem 0}\
-dl div{border-bottom:1px solid #8886;padding:.5rem 0}\
-dt{font-size:.875rem;opacity:.75}dd{margin:0;overflow-wrap:anywhere;white-space:pre-wrap}\
-table{border-collapse:collapse;margin:1.5rem 0}td{border:1px solid #8886;padding:.25rem .6rem}\
-label{display:block;font-weight:600}\
-input{font:inherit;width:100%;box-sizing:border-box;padding:.5rem;margin:.25rem 0 1rem}\
-button{font:inherit;padding:.5rem 1.25rem;margin-right:.5rem;min-height:2.75rem}\
-.note{border-left:4px solid #888;padding:.5rem .75rem}.error{border-color:#c00}";
+/// The desks of all providers.
+static DESKS: [&Desk; 2] = [&juro::DESK, &paperlex::DESK];
+
+/// What the page shows.
+#[derive(Default)]
+pub(crate) struct SigningView {
+    pub(crate) contract_id: String,
+    pub(crate) contract_name: String,
+    pub(crate) owner_name: String,
+    /// For whom the person signs.
+    pub(crate) side_name: String,
+    /// Who was expected to sign, if the owner said so.
+    pub(crate) expected: Option<String>,
+    /// Title and value of each filled field.
+    pub(crate) fields: Vec<(&'static str, String)>,
+    /// Each table's rows.
+    pub(crate) tables: Vec<Vec<Vec<String>>>,
+    /// The text of the contract, as HTML in which everything a client chose is escaped.
+    pub(crate) text_html: Option<String>,
+    pub(crate) status: &'static str,
+    pub(crate) pdf_url: Option<String>,
+    /// Name and time of this signature, once it is there.
+    pub(crate) signed: Option<(String, String)>,
+    /// Why this person cannot sign now, if so.
+    pub(crate) closed: Option<String>,
+    /// Whether the provider lets people decline.
+    pub(crate) can_decline: bool,
+    /// Where the form is sent; the page's own address when not said.
+    pub(crate) action: Option<String>,
+    /// Where the browser goes after the signature; back to the page when not said.
+    pub(crate) return_url: Option<url::Url>,
+}
 
 /// `/sign/{token}` and `/pdf/{token}`.
 pub(crate) fn router() -> Router<Arc<Shared>> {
@@ -46,10 +75,14 @@ async fn pdf(State(shared): State<Arc<Shared>>, Path(token): Path<String>) -> Re
     juro::public_pdf(&shared.lock(), &token).unwrap_or_else(Problem::into_reply).into_response()
 }
 
+fn find(world: &World, token: &str) -> Option<(&'static Desk, SigningView)> {
+    DESKS.iter().find_map(|desk| Some((*desk, (desk.view)(world, token)?)))
+}
+
 async fn show(State(shared): State<Arc<Shared>>, Path(token): Path<String>) -> Response<Body> {
-    let view = juro::signing_view(&shared.lock(), &token);
-    match view {
-        Some(view) => page(StatusCode::OK, &view, None),
+    let found = find(&shared.lock(), &token);
+    match found {
+        Some((_, view)) => page(StatusCode::OK, &view, None).into_response(),
         None => nowhere(),
     }
 }
@@ -72,25 +105,43 @@ enum Action {
 /// Signs or declines, then sends the browser back to the page, so that a reload does not post again.
 async fn submit(
     State(shared): State<Arc<Shared>>,
+    ConnectInfo(line): ConnectInfo<Line>,
     Path(token): Path<String>,
     form: Result<Form<Submission>, FormRejection>,
 ) -> Response<Body> {
     let mut world = shared.lock();
+    let Some((desk, view)) = find(&world, &token) else {
+        return nowhere();
+    };
     let result = match form {
         Err(rejection) => Err(Problem::bad(rejection.body_text())),
-        Ok(Form(Submission { name, action: Action::Sign })) => juro::sign_with_token(&mut world, &token, &name),
-        Ok(Form(Submission { action: Action::Decline, .. })) => juro::decline(&mut world, &token),
-    };
-    match (result, juro::signing_view(&world, &token)) {
-        (Ok(()), _) => {
-            Reply::new(StatusCode::SEE_OTHER, "text/plain", "").with(LOCATION, format!("/sign/{token}")).into_response()
+        Ok(Form(Submission { name, action: Action::Sign })) => {
+            check_name(&name).and_then(|name| (desk.sign)(&mut world, &token, name, line.peer))
         }
-        (Err(problem), Some(view)) => page(problem.status, &view, Some(&problem.message)),
-        (Err(_), None) => nowhere(),
+        Ok(Form(Submission { action: Action::Decline, .. })) => (desk.decline)(&mut world, &token, line.peer),
+    };
+    match result {
+        Ok(()) => {
+            let next = view.return_url.map_or_else(|| format!("/sign/{token}"), String::from);
+            Reply::new(StatusCode::SEE_OTHER, "text/plain", "").with(LOCATION, next).into_response()
+        }
+        Err(problem) => page(problem.status, &view, Some(&problem.message)).into_response(),
     }
 }
 
-fn page(status: StatusCode, view: &SigningView, error: Option<&str>) -> Response<Body> {
+fn check_name(name: &str) -> Result<&str, Problem> {
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(Problem::bad("Type your name to sign."));
+    }
+    if name.chars().count() > NAME_CHARS_MAX {
+        return Err(Problem::bad(format!("A name has at most {NAME_CHARS_MAX} characters.")));
+    }
+    Ok(name)
+}
+
+/// The page as a reply, with what went wrong on the last try.
+pub(crate) fn page(status: StatusCode, view: &SigningView, error: Option<&str>) -> Reply {
     let title = escape(&view.contract_name);
     let mut main = format!(
         "<p>{} asks you to sign</p><h1>{title}</h1><p>You sign for <strong>{}</strong>.</p>",
@@ -99,6 +150,9 @@ fn page(status: StatusCode, view: &SigningView, error: Option<&str>) -> Response
     );
     if let Some(error) = error {
         push(&mut main, format_args!("<p class=\"note error\" role=\"alert\">{}</p>", escape(error)));
+    }
+    if let Some(text) = &view.text_html {
+        main.push_str(text);
     }
     main.push_str("<dl>");
     for (title, value) in &view.fields {
@@ -116,7 +170,9 @@ fn page(status: StatusCode, view: &SigningView, error: Option<&str>) -> Response
         }
         main.push_str("</tbody></table>");
     }
-    push(&mut main, format_args!("<p><a href=\"{}\">The contract as a PDF</a></p>", escape(&view.pdf_url)));
+    if let Some(url) = &view.pdf_url {
+        push(&mut main, format_args!("<p><a href=\"{}\">The contract as a PDF</a></p>", escape(url)));
+    }
     match (&view.signed, &view.closed) {
         (Some((name, at)), _) => push(
             &mut main,
@@ -136,55 +192,37 @@ fn page(status: StatusCode, view: &SigningView, error: Option<&str>) -> Response
         &mut main,
         format_args!("<p><small>Sandbox contract {}: binds nobody.</small></p>", escape(&view.contract_id)),
     );
-    html(status, &title, &main)
+    html(status, &title, &main, view.return_url.as_ref())
 }
 
 /// The browser's own check keeps an empty name back; declining needs none.
 fn form(view: &SigningView) -> String {
+    let action = view.action.as_deref().map(|action| format!(" action=\"{}\"", escape(action))).unwrap_or_default();
+    let decline =
+        if view.can_decline { "<button name=\"action\" value=\"decline\" formnovalidate>Decline</button>" } else { "" };
     format!(
-        "<form method=\"post\"><label for=\"name\">Your full name</label>\
+        "<form method=\"post\"{action}><label for=\"name\">Your full name</label>\
          <input id=\"name\" name=\"name\" required maxlength=\"{NAME_CHARS_MAX}\" autocomplete=\"name\" value=\"{}\">\
-         <button name=\"action\" value=\"sign\">Sign</button>\
-         <button name=\"action\" value=\"decline\" formnovalidate>Decline</button></form>",
+         <button name=\"action\" value=\"sign\">Sign</button>{decline}</form>",
         escape(view.expected.as_deref().unwrap_or_default())
     )
 }
 
 fn nowhere() -> Response<Body> {
     let main = "<h1>This link leads nowhere</h1><p>The contract was deleted, or the address is not complete.</p>";
-    html(StatusCode::NOT_FOUND, "Not found", main)
+    html(StatusCode::NOT_FOUND, "Not found", main, None).into_response()
 }
 
-fn html(status: StatusCode, title: &str, main: &str) -> Response<Body> {
-    let page = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <title>{title}</title><style>{STYLE}</style></head><body><main>{main}</main></body></html>"
+/// Browsers hold a form's redirects against the policy, so the place the browser returns to is let through.
+fn html(status: StatusCode, title: &str, main: &str, return_url: Option<&url::Url>) -> Reply {
+    let elsewhere = return_url.map(|url| format!(" {}", url.origin().ascii_serialization())).unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'{elsewhere}; base-uri 'none'; \
+         frame-ancestors 'none'"
     );
-    Reply::new(status, "text/html; charset=utf-8", page)
-        .with(CONTENT_SECURITY_POLICY, POLICY)
+    Reply::new(status, "text/html; charset=utf-8", shell(title, main))
+        .with(CONTENT_SECURITY_POLICY, policy)
         .with(CACHE_CONTROL, "no-store")
         .with(REFERRER_POLICY, "no-referrer")
         .with(X_CONTENT_TYPE_OPTIONS, "nosniff")
-        .into_response()
-}
-
-fn push(text: &mut String, more: std::fmt::Arguments<'_>) {
-    text.write_fmt(more).expect("writing to a String cannot fail");
-}
-
-/// Text for HTML content and for quoted attributes.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }

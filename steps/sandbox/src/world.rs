@@ -14,10 +14,12 @@ use sha2::Sha256;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
-use crate::counters::Counters;
+use crate::counters::{Counters, ProviderCounters};
 use crate::delivery::Courier;
 use crate::faults::Faults;
-use crate::juro;
+use crate::postman::Sender;
+use crate::wire::Problem;
+use crate::{juro, paperlex};
 
 /// The one lock.
 pub(crate) struct Shared {
@@ -48,19 +50,33 @@ pub(crate) struct World {
     pub(crate) courier: Courier,
     pub(crate) auto_signer: Option<AutoSigner>,
     pub(crate) juro: juro::Account,
+    pub(crate) paperlex: paperlex::Account,
 }
 
 impl World {
     /// The counters, with what the background deliveries have added since.
     pub(crate) fn counters(&self) -> Counters {
-        let (webhooks_sent, webhooks_failed) = self.courier.tally();
-        Counters { webhooks_sent, webhooks_failed, ..self.counters }
+        let (webhooks_sent, webhooks_failed) = self.courier.tally(Sender::Juro);
+        Counters {
+            webhooks_sent,
+            webhooks_failed,
+            paperlex: self.delivered(self.counters.paperlex, Sender::Paperlex),
+            contract_signatures: self.delivered(self.counters.contract_signatures, Sender::ContractSignatures),
+            docjuris: self.delivered(self.counters.docjuris, Sender::DocJuris),
+            ..self.counters
+        }
+    }
+
+    fn delivered(&self, counters: ProviderCounters, sender: Sender) -> ProviderCounters {
+        let (webhooks_sent, webhooks_failed) = self.courier.tally(sender);
+        ProviderCounters { webhooks_sent, webhooks_failed, ..counters }
     }
 
     /// Arms the automatic signer for a contract that was just sent, if there is one.
-    pub(crate) fn sent_for_signing(&self, contract_id: &str) {
+    pub(crate) fn sent_for_signing(&self, sign: SignOutstanding, contract_id: &str) {
+        let due = |delay| Due { at: Instant::now() + delay, sign, contract_id: contract_id.to_owned() };
         if let Some(signer) = &self.auto_signer
-            && signer.queue.send((Instant::now() + signer.delay, contract_id.to_owned())).is_err()
+            && signer.queue.send(due(signer.delay)).is_err()
         {
             tracing::debug!(contract_id, "the automatic signer has stopped");
         }
@@ -70,7 +86,17 @@ impl World {
 /// The way to the task that signs by itself. The delay is the same for all, so the queue is in order of time.
 pub(crate) struct AutoSigner {
     pub(crate) delay: Duration,
-    pub(crate) queue: UnboundedSender<(Instant, String)>,
+    pub(crate) queue: UnboundedSender<Due>,
+}
+
+/// Signs a contract for everyone who was asked and has not signed, and says how many that were.
+pub(crate) type SignOutstanding = fn(&mut World, &str) -> Result<usize, Problem>;
+
+/// A contract that the automatic signer shall sign.
+pub(crate) struct Due {
+    pub(crate) at: Instant,
+    pub(crate) sign: SignOutstanding,
+    pub(crate) contract_id: String,
 }
 
 /// Wall-clock time that never stands still: two changes never share a millisecond, because clients tell two events apart by
@@ -112,6 +138,18 @@ impl Names {
     pub(crate) fn id(&mut self) -> String {
         self.ids += 1;
         format!("{:08x}{:016x}", self.epoch, self.ids)
+    }
+
+    /// 16 hexadecimal digits like Paperlex's, which sort and last as [`Names::id`] does.
+    pub(crate) fn short_id(&mut self) -> String {
+        self.ids += 1;
+        format!("{:08x}{:08x}", self.epoch, self.ids)
+    }
+
+    /// A UUID of version 4 in form, which sorts and lasts as [`Names::id`] does.
+    pub(crate) fn uuid(&mut self) -> String {
+        self.ids += 1;
+        format!("{:08x}-0000-4000-8000-{:012x}", self.epoch, self.ids)
     }
 
     /// 32 hexadecimal digits that cannot be guessed from others.

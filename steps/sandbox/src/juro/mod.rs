@@ -15,6 +15,5 @@ pub(crate) mod v3;
 mod webhook;
 
 pub(crate) use ops::{
-    Account, SigningView, Verdict, contract_json, contracts_json, decide_approval, decline, public_pdf,
-    request_approval, sign_for, sign_with_token, signing_view,
+    Account, DESK, Verdict, contract_json, contracts_json, decide_approval, public_pdf, request_approval, sign_for,
 };

@@ -4,6 +4,7 @@
 //! cannot differ. What is allowed is decided in `lifecycle`; nothing here reads HTTP.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_DISPOSITION;
@@ -20,8 +21,9 @@ use super::state::{Contract, Verdict as Said};
 use super::templates::{self, Template};
 use super::v3;
 use super::webhook::{self, Actor};
-use crate::limits::NAME_CHARS_MAX;
+use crate::counters::Counters;
 use crate::sandbox::Who;
+use crate::signing_page::{Desk, SigningView};
 use crate::wire::{Problem, Reply};
 use crate::world::{World, iso};
 
@@ -65,6 +67,12 @@ impl Account {
         self.links.remove(&contract.pdf_token);
         Some(contract)
     }
+}
+
+/// Counts one request to either generation.
+pub(super) fn count(counters: &mut Counters, rejected: bool) {
+    counters.requests += 1;
+    counters.rejected += u64::from(rejected);
 }
 
 /// Creates a contract and returns its id.
@@ -111,7 +119,7 @@ pub(super) fn send(world: &mut World, id: &str, ask: Ask<'_>) -> Result<(), Prob
     let by = Actor::owner(world.juro.get(id)?);
     act(world, id, &by, |contract, _| contract.send(ask))?;
     world.counters.signing_requests += 1;
-    world.sent_for_signing(id);
+    world.sent_for_signing(|world, id| sign_for(world, id, Who::Outstanding), id);
     Ok(())
 }
 
@@ -199,28 +207,11 @@ pub(crate) fn decide_approval(world: &mut World, id: &str, who: Option<&str>, ve
     act(world, id, &by, |contract, _| contract.decide(who, said))
 }
 
-/// What the signing page shows.
-pub(crate) struct SigningView {
-    pub(crate) contract_id: String,
-    pub(crate) contract_name: String,
-    pub(crate) owner_name: String,
-    pub(crate) side_name: String,
-    /// Who was expected to sign, if the owner said so.
-    pub(crate) expected: Option<String>,
-    /// Title and value of each filled field.
-    pub(crate) fields: Vec<(&'static str, String)>,
-    /// Each table's rows.
-    pub(crate) tables: Vec<Vec<Vec<String>>>,
-    pub(crate) status: &'static str,
-    pub(crate) pdf_url: String,
-    /// Name and time of this signature, once it is there.
-    pub(crate) signed: Option<(String, String)>,
-    /// Why this person cannot sign now, if so.
-    pub(crate) closed: Option<String>,
-}
+/// Where Juro's people sign.
+pub(crate) static DESK: Desk = Desk { view: signing_view, sign: sign_with_token, decline };
 
 /// The page behind a signing link.
-pub(crate) fn signing_view(world: &World, token: &str) -> Option<SigningView> {
+fn signing_view(world: &World, token: &str) -> Option<SigningView> {
     let Link::Sign { contract_id, signature_uid } = world.juro.links.get(token)? else {
         return None;
     };
@@ -235,22 +226,17 @@ pub(crate) fn signing_view(world: &World, token: &str) -> Option<SigningView> {
         fields: pdf::filled_fields(contract),
         tables: contract.tables.values().cloned().collect(),
         status: contract.status.words(),
-        pdf_url: pdf_url(&world.origin, contract),
+        pdf_url: Some(pdf_url(&world.origin, contract)),
         signed: signature.signed.as_ref().map(|signed| (signed.name.clone(), iso(signed.at))),
         closed: contract.check_asked(signature_uid).err().map(|problem| problem.message),
+        can_decline: true,
+        ..SigningView::default()
     })
 }
 
 /// A person signs on the page, under the name they typed.
-pub(crate) fn sign_with_token(world: &mut World, token: &str, name: &str) -> Result<(), Problem> {
+fn sign_with_token(world: &mut World, token: &str, name: &str, _: IpAddr) -> Result<(), Problem> {
     let (contract_id, signature_uid) = signing_link(world, token)?;
-    let name = name.trim();
-    if name.is_empty() {
-        return Err(Problem::bad("Type your name to sign."));
-    }
-    if name.chars().count() > NAME_CHARS_MAX {
-        return Err(Problem::bad(format!("A name has at most {NAME_CHARS_MAX} characters.")));
-    }
     let contract = world.juro.get(&contract_id)?;
     contract.check_asked(signature_uid)?;
     let mut by = actor_of(contract, signature_uid);
@@ -261,7 +247,7 @@ pub(crate) fn sign_with_token(world: &mut World, token: &str, name: &str) -> Res
 }
 
 /// A person declines on the page.
-pub(crate) fn decline(world: &mut World, token: &str) -> Result<(), Problem> {
+fn decline(world: &mut World, token: &str, _: IpAddr) -> Result<(), Problem> {
     let (contract_id, signature_uid) = signing_link(world, token)?;
     let by = actor_of(world.juro.get(&contract_id)?, signature_uid);
     act(world, &contract_id, &by, |contract, _| contract.decline(signature_uid))

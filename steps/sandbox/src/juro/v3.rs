@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,13 +18,15 @@ use super::templates::{self, SEEDED, TEMPLATES, Template};
 use crate::faults::On;
 use crate::limits::{PAGE_DEFAULT, PAGE_MAX};
 use crate::options::{Generation, WebhookTarget};
-use crate::wire::{Call, Problem, Provider, Reply, Route, clip};
+use crate::wire::{Attempt, Call, Problem, Provider, Reply, Route, clip};
 use crate::world::{World, iso};
 
 /// Mounted at `/juro/v3`.
 pub(crate) static PROVIDER: Provider = Provider {
     mount: "/juro/v3",
     authorise,
+    refuse: |_, problem| problem.into_reply(),
+    count: ops::count,
     routes: &[
         Route { method: "GET", path: "/health", on: On::Health, handler: |_, _| Ok(Reply::message_ok()) },
         Route { method: "GET", path: "/templates", on: On::Template, handler: list_templates },
@@ -47,9 +49,9 @@ pub(crate) static PROVIDER: Provider = Provider {
     ],
 };
 
-fn authorise(headers: &HeaderMap, key: &str) -> Result<(), Problem> {
-    match headers.get("x-api-key") {
-        Some(given) if given.as_bytes() == key.as_bytes() => Ok(()),
+fn authorise(world: &World, attempt: &Attempt<'_>) -> Result<(), Problem> {
+    match attempt.parts.headers.get("x-api-key") {
+        Some(given) if given.as_bytes() == world.api_key.as_bytes() => Ok(()),
         _ => Err(Problem::new(StatusCode::FORBIDDEN, "Forbidden")),
     }
 }

@@ -104,8 +104,8 @@ async fn rules_that_make_no_sense_are_refused_together() {
             "/_sandbox/faults",
             rules,
             400,
-            "rule 0: on: webhook takes duplicate, lose or slow; \
-             rule 1: duplicate and lose happen to deliveries only: say on: webhook; \
+            "rule 0: on: webhook takes duplicate, lose, reorder or slow; \
+             rule 1: duplicate, lose and reorder happen to deliveries only: say on: webhook; \
              rule 2: status code 200: say one of 400 to 599; rule 3: slow by 600001 ms: at most 600000",
         )
         .await;
@@ -113,5 +113,5 @@ async fn rules_that_make_no_sense_are_refused_together() {
     install_crypto();
     let faults = Faults { rules: vec![Rule { on: On::Webhook, skip: 0, times: 1, action: Action::Garbage }] };
     let error = Sandbox::start(Options { faults, ..Options::default() }).await.err().expect("a refusal");
-    assert_eq!(error.to_string(), "faults: rule 0: on: webhook takes duplicate, lose or slow");
+    assert_eq!(error.to_string(), "faults: rule 0: on: webhook takes duplicate, lose, reorder or slow");
 }

@@ -4,6 +4,7 @@ mod bench;
 mod control;
 mod faults;
 mod pages;
+mod paperlex;
 mod v2;
 mod v3;
 mod webhooks;

@@ -2,7 +2,10 @@
 //! the provider's own pages.
 //!
 //! They need no key, because they are no part of a provider; the sandbox listens on loopback unless told otherwise. A body
-//! must be sent as `application/json`, so that no web page can post here behind its reader's back.
+//! must be sent as `application/json`, so that no web page can post here behind its reader's back. What is directly here is
+//! about the whole sandbox or about Juro, which was first; the other providers have a folder of their own each.
+
+mod paperlex;
 
 use std::sync::Arc;
 
@@ -32,6 +35,8 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/counters", get(counters))
         .route("/webhooks", post(add_webhook))
         .route("/faults", get(show_faults).post(set_faults))
+        .route("/settings", post(set_settings))
+        .nest("/paperlex", paperlex::router())
         .route("/contracts", get(list_contracts))
         .route("/contracts/{id}", get(show_contract))
         .route("/contracts/{id}/{action}", post(act))
@@ -88,6 +93,26 @@ async fn set_faults(State(shared): Sharing, headers: HeaderMap, body: Bytes) -> 
         Ok(json!({"message": "ok"}))
     };
     answer(replace())
+}
+
+/// What concerns every provider.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    /// How many times faster than documented the pauses between two tries of a delivery pass; 1 is as documented.
+    retry_speed: u32,
+}
+
+async fn set_settings(State(shared): Sharing, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let set = || {
+        let Settings { retry_speed } = read(&headers, &body)?;
+        if retry_speed == 0 {
+            return Err(Problem::bad("retry_speed: 1 is as documented, more is faster"));
+        }
+        shared.lock().courier.set_speed(retry_speed);
+        Ok(json!({"message": "ok"}))
+    };
+    answer(set())
 }
 
 async fn list_contracts(State(shared): Sharing) -> Response<Body> {
