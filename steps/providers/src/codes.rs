@@ -27,4 +27,6 @@ codes! {
     ENVIRONMENT = "E0511", "the environments of a manifest cannot be used";
     EFFECT = "E0512", "an operation's effect and how it is looked up do not fit";
     NESTED_LOOKUP = "E0513", "an operation that is called by others has look-ups of its own";
+    CONDITION = "E0514", "a condition of a manifest cannot be read";
+    BODY = "E0515", "the body of an operation and what goes into it do not fit";
 }

@@ -8,12 +8,19 @@
 mod catalog;
 mod client;
 mod codes;
+mod condition;
+mod describe;
+mod example;
 mod interpret;
 mod limits;
 mod manifest;
 mod pointer;
 mod template;
 
-pub use catalog::{builtin, from_yaml};
+pub use catalog::{builtin, describe_builtin, describe_yaml, from_yaml};
 pub use client::Client;
 pub use codes::CODES;
+pub use describe::{
+    ErrorDescription, LimitsDescription, OperationDescription, OutcomeDescription, ProviderDescription,
+    SettingDescription, WebhooksDescription,
+};

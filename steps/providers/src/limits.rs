@@ -45,8 +45,32 @@ pub(crate) const PAGE_SIZE_MAX: i64 = 1_000;
 /// Contracts that are named in a message about several possible effects.
 pub(crate) const NAMED_MAX: usize = 5;
 
+/// How deep the terms of a condition may be nested.
+pub(crate) const CONDITION_DEPTH_MAX: usize = 32;
+
+/// How deep the mappings and lists of a form may be nested.
+pub(crate) const FORM_DEPTH_MAX: usize = 16;
+
+/// Pairs of one form that are read or sent.
+pub(crate) const FORM_PAIRS_MAX: usize = 10_000;
+
+/// Things that are read one by one while an effect is looked up.
+pub(crate) const EACH_MAX: usize = 50;
+
+/// How long a request waits for its turn before the step is told to come back later.
+pub(crate) const PACE_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// The most requests per second and per burst that a manifest may allow.
+pub(crate) const PACE_MAX: i64 = 100_000;
+
+/// How deep an example of an operation's input is made up.
+pub(crate) const EXAMPLE_DEPTH_MAX: usize = 6;
+
 /// The shortest secret that is looked for in texts, in bytes. Shorter ones would blacken ordinary words.
 pub(crate) const SECRET_BYTES_MIN: usize = 6;
+
+/// The longest media type that is taken from an answer, in bytes.
+pub(crate) const MEDIA_TYPE_BYTES_MAX: usize = 255;
 
 /// The longest file name that is kept, in characters.
 pub(crate) const FILE_NAME_CHARS_MAX: usize = 255;

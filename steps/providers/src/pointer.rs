@@ -45,18 +45,30 @@ impl Pointer {
         self.select(document).into_iter().find(|value| !value.is_null())
     }
 
-    /// Puts a value where it leads, if something is there already.
-    pub(crate) fn replace(&self, document: &mut Value, new: Value) {
+    /// Puts a value where it leads, if something is there already or the object that it belongs into is.
+    pub(crate) fn put(&self, document: &mut Value, new: Value) {
+        let Some((last, before)) = self.tokens.split_last() else {
+            *document = new;
+            return;
+        };
         let mut place = Some(document);
-        for token in &self.tokens {
+        for token in before {
             place = place.and_then(|value| match (token, value) {
                 (Token::Name(name), Value::Object(map)) => map.get_mut(name),
                 (Token::Name(name), Value::Array(items)) => index(name, items.len()).and_then(|at| items.get_mut(at)),
                 _ => None,
             });
         }
-        if let Some(place) = place {
-            *place = new;
+        match (last, place) {
+            (Token::Name(name), Some(Value::Object(map))) => {
+                map.insert(name.clone(), new);
+            }
+            (Token::Name(name), Some(Value::Array(items))) => {
+                if let Some(item) = index(name, items.len()).and_then(|at| items.get_mut(at)) {
+                    *item = new;
+                }
+            }
+            _ => {}
         }
     }
 
@@ -133,6 +145,20 @@ mod tests {
         check("/n/x", json!([]));
         check("/missing", json!([]));
         assert_eq!(Pointer::parse("a/b"), None);
+    }
+
+    #[test]
+    fn values_are_put_where_they_belong() {
+        let check = |pointer: &str, expected: Value| {
+            let mut document = json!({"a": {"b": 1}, "l": [1]});
+            Pointer::parse(pointer).expect(pointer).put(&mut document, json!(9));
+            assert_eq!(document, expected, "{pointer}");
+        };
+        check("/a/b", json!({"a": {"b": 9}, "l": [1]}));
+        check("/a/c", json!({"a": {"b": 1, "c": 9}, "l": [1]}));
+        check("/l/0", json!({"a": {"b": 1}, "l": [9]}));
+        check("/x/y", json!({"a": {"b": 1}, "l": [1]}));
+        check("", json!(9));
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! An operation as a step: look up, send, read the answer.
 
 use super::reply::{self, Reply};
-use super::session::Session;
+use super::session::{Session, bad_input};
 use super::{Core, lookup, preview, reconcile};
-use crate::manifest::Operation;
-use crate::template::Scope;
+use crate::manifest::{Operation, Token};
+use crate::template::{Scope, text_of};
 use async_trait::async_trait;
 use engross_step_api::{
-    Completion, Connection, OutcomeKind, OutcomeSpec, Preview, Reconciled, Step, StepContext, StepError, StepKind,
-    StepResult, StepSpec,
+    Completion, Connection, EffectState, ErrorClass, OutcomeKind, OutcomeSpec, Preview, Reconciled, Step, StepContext,
+    StepError, StepKind, StepResult, StepSpec,
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -56,11 +56,70 @@ async fn run(session: &Session<'_>, operation: &Operation, input: &Value) -> Res
     let names = Map::from_iter([("input".to_string(), input.clone())]);
     let globals = session.scope();
     let scope = globals.with(&names);
+    session.needs(operation)?;
+    for warning in operation.warnings.iter().filter(|warning| warning.when.holds(&scope) == Some(true)) {
+        tracing::warn!(operation = %operation.name, "{}", warning.text);
+    }
     let found = lookup::resolve(session, operation, &scope).await?;
-    let names = Map::from_iter([("lookups".to_string(), Value::Object(found))]);
+    let mut names = Map::from_iter([("lookups".to_string(), Value::Object(found))]);
+    let token = match &operation.token {
+        Some(spec) => Some((spec, current(session, operation, spec, &scope).await?)),
+        None => None,
+    };
+    names.extend(token.as_ref().map(|(_, token)| ("token".to_string(), Value::from(token.as_str()))));
     let scope = scope.with(&names);
-    let reply = session.call(operation, &scope, false).await?;
+    let reply = match (session.call(operation, &scope, false).await, token) {
+        (Err(error), Some((spec, sent))) => return Err(judged(session, operation, spec, &sent, &scope, error).await),
+        (reply, _) => reply?,
+    };
     completion(session, operation, &reply, &scope)
+}
+
+/// The token that a change is sent with: the workflow's, or else the current one.
+async fn current(
+    session: &Session<'_>,
+    operation: &Operation,
+    spec: &Token,
+    scope: &Scope<'_>,
+) -> Result<String, StepError> {
+    if let Some(given) = &spec.given {
+        let given = given.eval(scope).map_err(|problem| bad_input(operation, &problem))?;
+        if let Some(given) = given.as_ref().map(text_of).filter(|given| !given.is_empty()) {
+            return Ok(given);
+        }
+    }
+    let read = session.made(&spec.read, scope).await?;
+    spec.from.text(&read.document).ok_or_else(|| {
+        let message = format!("`{}`: what it would change has no current state to name", operation.name);
+        StepError::new(ErrorClass::State, "no_token", message)
+    })
+}
+
+/// A refusal of a change, seen again in the light of the current state: if that is another one than was sent, somebody
+/// else was first. An error whose effect is in doubt stays what it is.
+async fn judged(
+    session: &Session<'_>,
+    operation: &Operation,
+    spec: &Token,
+    sent: &str,
+    scope: &Scope<'_>,
+    error: StepError,
+) -> StepError {
+    let status = error.code.strip_prefix("http_").and_then(|status| status.parse::<u16>().ok());
+    let may_be_stale = status.is_some_and(|status| spec.stale_when.iter().any(|range| range.holds(status)));
+    if error.effect != EffectState::NotDone || !may_be_stale {
+        return error;
+    }
+    let now = session.made(&spec.read, scope).await.ok().and_then(|read| spec.from.text(&read.document));
+    match now {
+        Some(now) if !now.eq_ignore_ascii_case(sent) => {
+            let message = format!("`{}`: somebody else was first: the current state is `{now}`", operation.name);
+            let mut stale = StepError::new(ErrorClass::Conflict, "stale", message);
+            stale.hint.clone_from(&spec.hint);
+            stale
+        }
+        Some(_) | None => error,
+    }
 }
 
 #[async_trait]

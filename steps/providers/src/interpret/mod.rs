@@ -6,7 +6,9 @@
 //! themselves.
 
 mod action;
+mod body;
 mod lookup;
+mod pace;
 mod paging;
 mod preview;
 mod provider;
@@ -29,4 +31,5 @@ use crate::manifest::Manifest;
 struct Core {
     manifest: Manifest,
     client: Client,
+    pacer: pace::Pacer,
 }

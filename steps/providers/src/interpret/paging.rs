@@ -7,7 +7,7 @@
 use super::reply::{Reply, garbage};
 use super::session::{Session, bad_input};
 use crate::limits::{LIST_READS_MAX, PAGES_MAX};
-use crate::manifest::{Operation, Paging};
+use crate::manifest::{Operation, Paging, PagingStyle};
 use crate::template::{Scope, text_of};
 use engross_step_api::{ErrorClass, StepError};
 use serde_json::{Map, Value, json};
@@ -40,7 +40,7 @@ pub(super) async fn read(
         let ids: Vec<String> = reading.ids.into_keys().collect();
         if reading.whole || before.as_ref() == Some(&ids) {
             reading.items.truncate(most);
-            paging.items.replace(&mut reading.document, Value::Array(reading.items));
+            paging.items.put(&mut reading.document, Value::Array(reading.items));
             return Ok(Reply { document: reading.document, file: None });
         }
         before = Some(ids);
@@ -67,11 +67,14 @@ async fn pages(
     let mut total: Option<u64> = None;
     let mut steady = true;
     let mut skip: u64 = 0;
-    for _ in 0..PAGES_MAX {
-        let names = Map::from_iter([("page".to_string(), json!({"skip": skip, "limit": paging.size}))]);
+    for number in 1..=PAGES_MAX {
+        let page = json!({"skip": skip, "limit": paging.size, "number": number});
+        let names = Map::from_iter([("page".to_string(), page)]);
         let reply = session.once(operation, &scope.with(&names)).await?;
-        let Some(Value::Array(page)) = paging.items.first(&reply.document) else {
-            return Err(garbage(session.core, operation, "the answer has no list of items"));
+        let page = match paging.items.first(&reply.document) {
+            Some(Value::Array(page)) => page.as_slice(),
+            None if paging.absent_is_empty => &[],
+            _ => return Err(garbage(session.core, operation, "the answer has no list of items")),
         };
         let length = u64::try_from(page.len()).unwrap_or(u64::MAX);
         let says = paging.total.as_ref().and_then(|pointer| pointer.first(&reply.document)).and_then(Value::as_u64);
@@ -84,7 +87,11 @@ async fn pages(
                 items.len() - 1
             });
         }
-        skip = skip.saturating_add(length);
+        // Pages that are asked for by number have their places whatever is on them.
+        skip = match paging.style {
+            PagingStyle::Offset => skip.saturating_add(length),
+            PagingStyle::Number => number.saturating_mul(paging.size),
+        };
         let ended = length == 0 || total.map_or(length < paging.size, |total| skip >= total);
         if ended || items.len() >= most {
             let seen = u64::try_from(ids.len()).unwrap_or(u64::MAX);

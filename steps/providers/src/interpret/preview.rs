@@ -17,7 +17,7 @@ pub(super) fn preview(
     let base = connection.and_then(|connection| session::base_url(manifest, connection).ok());
     let base = base.or_else(|| manifest.environments.get(&manifest.environment).cloned());
     let base = base.map_or_else(|| "<base_url>".to_string(), String::from);
-    let method = operation.method.to_string();
+    let method = if operation.browser { "BROWSER".to_string() } else { operation.method.to_string() };
     match build(manifest, operation, connection, input, &base) {
         Ok(request) => Preview {
             method,
@@ -27,7 +27,7 @@ pub(super) fn preview(
                 .into_iter()
                 .map(|header| (header.name, if header.credential { MASK.to_string() } else { header.value }))
                 .collect(),
-            body: request.body.map(|body| serde_json::to_string_pretty(&body).unwrap_or_default()),
+            body: request.body.map(|body| body.shown()),
         },
         Err(problem) => Preview {
             method,
@@ -48,7 +48,11 @@ fn build(
     let mut names = globals(manifest, connection);
     names.insert("input".to_string(), input.clone());
     if let Some(paging) = &operation.paging {
-        names.insert("page".to_string(), json!({"skip": 0, "limit": paging.size}));
+        names.insert("page".to_string(), json!({"skip": 0, "limit": paging.size, "number": 1}));
+    }
+    if let Some(token) = &operation.token {
+        let given = token.given.as_ref().map(|given| given.eval(&Scope::new(&names, true))).transpose()?.flatten();
+        names.insert("token".to_string(), given.unwrap_or_else(|| json!("<the current one, read when it runs>")));
     }
     let found = lookup::preview(operation, &Scope::new(&names, true))?;
     names.insert("lookups".to_string(), Value::Object(found));
@@ -75,6 +79,11 @@ fn globals(manifest: &Manifest, connection: Option<&Connection>) -> Map<String, 
         ("config".to_string(), Value::Object(config)),
         ("webhook".to_string(), webhook),
         ("run".to_string(), json!({"id": "<run.id>", "started_at": "<run.started_at>"})),
-        ("step".to_string(), json!({"id": "<step.id>", "attempt": "<step.attempt>", "key": "<step.key>"})),
+        (
+            "step".to_string(),
+            json!({
+                "id": "<step.id>", "attempt": "<step.attempt>", "key": "<step.key>", "started_at": "<step.started_at>",
+            }),
+        ),
     ])
 }

@@ -1,10 +1,12 @@
 //! A manifest as a provider: its steps, the check of a connection's settings, and its webhooks.
 
 use super::action::Action;
+use super::pace::Pacer;
 use super::scrub::Scrubber;
 use super::waiting::Waiting;
 use super::{Core, webhook};
 use crate::client::Client;
+use crate::describe::{ProviderDescription, describe};
 use crate::manifest::{Manifest, Scheme, base_url};
 use engross_source::nearest;
 use engross_step_api::{Acknowledgement, Connection, IncomingEvent, Provider, RawWebhook, Step, WebhookError};
@@ -20,7 +22,15 @@ pub(crate) struct ManifestProvider {
 
 impl ManifestProvider {
     pub(crate) fn new(manifest: Manifest, client: Client) -> Self {
-        Self { core: Arc::new(Core { manifest, client }) }
+        Self { core: Arc::new(Core { manifest, client, pacer: Pacer::default() }) }
+    }
+}
+
+impl ManifestProvider {
+    /// What it offers.
+    pub(crate) fn describe(&self) -> ProviderDescription {
+        let specs: Vec<_> = self.steps().iter().map(|step| step.spec().clone()).collect();
+        describe(&self.core.manifest, &specs)
     }
 }
 
@@ -64,7 +74,7 @@ impl Provider for ManifestProvider {
         if let Some(url) = &connection.base_url {
             problems.extend(base_url(url.as_str()).err().map(|problem| format!("`base_url`: {problem}")));
         }
-        problems.extend(webhook_problems(connection));
+        problems.extend(webhook_problems(manifest, connection));
         problems
     }
 
@@ -73,9 +83,10 @@ impl Provider for ManifestProvider {
         let Some(spec) = &manifest.webhooks else {
             return Err(WebhookError::Malformed(format!("`{}` sends no webhooks", manifest.name)));
         };
-        let mut event = webhook::receive(spec, &connection.webhook, webhook)?;
-        event.data = Scrubber::of(connection, manifest).value(event.data);
-        Ok(vec![event])
+        let event = webhook::receive(spec, &connection.webhook, webhook)?;
+        let scrubber = Scrubber::of(connection, manifest);
+        let scrubbed = event.map(|event| IncomingEvent { data: scrubber.value(event.data.clone()), ..event });
+        Ok(scrubbed.into_iter().collect())
     }
 
     fn acknowledgement(&self) -> Acknowledgement {
@@ -88,9 +99,17 @@ fn unknown_environment(manifest: &Manifest, name: &str) -> Option<String> {
     (!known.contains(&name)).then(|| format!("there is no environment `{name}`: one of {}", known.join(", ")))
 }
 
-fn webhook_problems(connection: &Connection) -> Vec<String> {
+fn webhook_problems(manifest: &Manifest, connection: &Connection) -> Vec<String> {
     let mut problems = Vec::new();
     let webhook = &connection.webhook;
+    let documented = manifest.webhooks.as_ref().is_some_and(|webhooks| webhooks.verify.is_some());
+    if webhook.secret.is_some() && !documented && (webhook.header.is_none() || webhook.scheme.is_none()) {
+        problems.push(format!(
+            "`webhook.secret` is set, and how `{}` proves that it knows it is not documented: \
+             set `webhook.header` and `webhook.scheme` too, or leave the secret out",
+            manifest.name
+        ));
+    }
     if let Some(scheme) = webhook.scheme.as_deref().filter(|scheme| Scheme::named(scheme).is_none()) {
         problems.push(format!("`webhook.scheme` cannot be `{scheme}`: one of {}", Scheme::NAMES.join(", ")));
     }

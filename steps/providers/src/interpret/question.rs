@@ -23,15 +23,16 @@ pub(super) fn all(
 }
 
 fn ask(test: &Test, document: &Value, status: Option<&str>, scope: &Scope<'_>) -> Result<Option<bool>, String> {
-    let (at, without, is) = match test {
+    let (at, without, is, absent) = match test {
         Test::Status(known) => return Ok(status.map(|status| known.iter().any(|known| known == status))),
-        Test::At { at, without, is } => (at, without, is),
+        Test::At { at, without, is, absent } => (at, without, is, *absent),
     };
     let mut found = at.select(document);
     if let Some(without) = without {
         found.retain(|value| !leads_to_something(without, value));
     }
-    Ok(match is {
+    let nothing = found.iter().all(|value| value.is_null());
+    let answer = match is {
         Check::Count(count) => Some(found.len() == *count),
         Check::Equals(tree) => {
             let wanted = tree.eval(scope)?;
@@ -41,12 +42,17 @@ fn ask(test: &Test, document: &Value, status: Option<&str>, scope: &Scope<'_>) -
                 (true, _) | (_, None) => None,
             }
         }
+        Check::Contains(text) => {
+            let mut texts = found.iter().filter_map(|value| value.as_str()).peekable();
+            texts.peek().is_some().then(|| texts.any(|found| found.to_lowercase().contains(text)))
+        }
         Check::NotBefore(tree) => {
             let wanted = tree.eval(scope)?.as_ref().and_then(instant_ms);
             let found = found.into_iter().find_map(instant_ms);
             found.zip(wanted).map(|(found, wanted)| found >= wanted)
         }
-    })
+    };
+    Ok(if nothing && !matches!(is, Check::Count(_)) { absent.or(answer) } else { answer })
 }
 
 /// Whether a pointer leads to anything that is neither null nor empty text.

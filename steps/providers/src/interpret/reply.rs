@@ -4,12 +4,16 @@
 use super::session::Session;
 use super::{Core, question};
 use crate::client::{Answer, Failure};
-use crate::limits::{FILE_NAME_CHARS_MAX, WORDS_CHARS_MAX};
-use crate::manifest::{Decode, ErrorRule, FileCheck, Operation, Source, StatusRange};
-use crate::template::{Scope, fold};
+use crate::limits::{FILE_NAME_CHARS_MAX, MEDIA_TYPE_BYTES_MAX, WORDS_CHARS_MAX};
+use crate::manifest::{
+    Algorithm, Decode, ErrorRule, FileCheck, From, NullIs, Operation, Source, StatusFrom, StatusRange,
+};
+use crate::template::{Scope, fold, text_of};
 use engross_step_api::{EffectClass, ErrorClass, FilesError, StepError};
-use reqwest::header::{CONTENT_DISPOSITION, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use sha3::Sha3_512;
 
 /// A good answer.
 #[derive(Clone, Debug)]
@@ -44,47 +48,138 @@ pub(super) fn lost(session: &Session<'_>, operation: &Operation, failure: Failur
     }
 }
 
-/// Reads an answer.
-pub(super) async fn read(session: &Session<'_>, operation: &Operation, answer: Answer) -> Result<Reply, StepError> {
+/// Reads an answer. `scope` has what the request was built of.
+pub(super) async fn read(
+    session: &Session<'_>,
+    operation: &Operation,
+    answer: Answer,
+    scope: &Scope<'_>,
+) -> Result<Reply, StepError> {
     let response = &operation.response;
-    let holds = |ranges: &[StatusRange]| ranges.iter().any(|range| range.holds(answer.status));
-    if holds(&response.done_when) {
-        return Ok(Reply { document: Value::Null, file: None });
+    let holds = |ranges: &[StatusRange], status: u16| ranges.iter().any(|range| range.holds(status));
+    let done = || Reply { document: Value::Null, file: None };
+    if holds(&response.done_when, answer.status) {
+        return Ok(done());
     }
-    if !holds(&response.expect) {
-        return Err(refusal(session, operation, &answer));
+    if !holds(&response.expect, answer.status) {
+        return Err(refusal(session, operation, &answer, Said::By(answer.status)));
     }
-    let mut reply = Reply { document: Value::Null, file: None };
-    match &response.decode {
-        Decode::Ignore => {}
-        Decode::Json if answer.status == 204 => {}
-        Decode::Json => {
-            reply.document = serde_json::from_slice(&answer.body)
-                .map_err(|problem| garbage(session.core, operation, &format!("the answer is no JSON: {problem}")))?;
-        }
-        Decode::File { media_type, check } => {
-            if let Some(problem) = check.and_then(|check| wrong_file(check, &answer.body)) {
-                return Err(garbage(session.core, operation, problem));
+    let document = document(session, operation, &answer)?;
+    let has_document = matches!(response.decode, Decode::Json) && answer.status != 204;
+    if has_document && document.is_null() {
+        match response.null_is {
+            NullIs::Value => {}
+            NullIs::Done => return Ok(done()),
+            NullIs::NotFound => {
+                let message =
+                    format!("{}: the answer is `null`: there is no such thing", label(session.core, operation));
+                return Err(StepError::new(ErrorClass::NotFound, "null", message));
             }
-            let name = file_name(&answer.headers);
-            let kept = session.files.put(answer.body, media_type, name.as_deref()).await;
-            let kept = kept.map_err(|error| not_kept(session.core, operation, &error))?;
-            reply.file = serde_json::to_value(kept).ok();
         }
     }
-    let names = Map::new();
-    let scope = Scope::new(&names, false);
-    let status = status_of(session.core, &reply.document);
-    if question::all(&response.ok_when, &reply.document, status.as_deref(), &scope) != Ok(Some(true)) {
-        let words = words(session, reply.document.to_string().as_bytes());
+    if let Some(pointer) = response.status_at.as_ref().filter(|_| has_document || !document.is_null()) {
+        let status = pointer.first(&document).and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok());
+        let status = status.ok_or_else(|| garbage(session.core, operation, "the answer does not repeat its status"))?;
+        if holds(&response.done_when, status) {
+            return Ok(done());
+        }
+        if !holds(&response.expect, status) {
+            return Err(refusal(session, operation, &answer, Said::InBody(status)));
+        }
+    }
+    let asked = |tests| question::all(tests, &document, status_of(session.core, &document).as_deref(), scope);
+    if !response.refused_when.is_empty() && asked(&response.refused_when) == Ok(Some(true)) {
+        return Err(refusal(session, operation, &answer, Said::Refused));
+    }
+    if asked(&response.ok_when) != Ok(Some(true)) {
+        let words = words(session, document.to_string().as_bytes());
         return Err(garbage(session.core, operation, &format!("the answer does not say that it worked: {words}")));
     }
-    Ok(reply)
+    let file = file(session, operation, answer, scope).await?;
+    Ok(Reply { document, file })
+}
+
+/// The document of a good answer: null where it is none or has none of use. A provider that answers with a document
+/// where a file was asked for says in it what went wrong.
+fn document(session: &Session<'_>, operation: &Operation, answer: &Answer) -> Result<Value, StepError> {
+    let json = || {
+        serde_json::from_slice(&answer.body)
+            .map_err(|problem| garbage(session.core, operation, &format!("the answer is no JSON: {problem}")))
+    };
+    match &operation.response.decode {
+        Decode::Json if answer.status != 204 => json(),
+        Decode::File { media_type, .. } if operation.response.status_at.is_some() => {
+            let is_json = |media_type: &str| media_type.starts_with("application/json");
+            let answered = media_type_of(&answer.headers).is_some_and(|media_type| is_json(&media_type));
+            if answered && !media_type.as_deref().is_some_and(is_json) { json() } else { Ok(Value::Null) }
+        }
+        Decode::Json | Decode::File { .. } | Decode::Ignore => Ok(Value::Null),
+    }
+}
+
+/// Checks and keeps the file of an answer, if it is one.
+async fn file(
+    session: &Session<'_>,
+    operation: &Operation,
+    answer: Answer,
+    scope: &Scope<'_>,
+) -> Result<Option<Value>, StepError> {
+    let Decode::File { check, .. } = &operation.response.decode else { return Ok(None) };
+    if let Some(problem) = check.and_then(|check| wrong_file(check, &answer.body)) {
+        return Err(garbage(session.core, operation, problem));
+    }
+    for spec in &operation.response.digests {
+        let expected = spec.expected.eval(scope).map_err(|problem| garbage(session.core, operation, &problem))?;
+        let Some(expected) = expected.as_ref().and_then(Value::as_str) else { continue };
+        let found = match spec.algorithm {
+            Algorithm::Sha256 => hex::encode(Sha256::digest(&answer.body)),
+            Algorithm::Sha3_512 => hex::encode(Sha3_512::digest(&answer.body)),
+        };
+        if !expected.eq_ignore_ascii_case(&found) {
+            let problem = format!("the file is another one: its digest is {found} and should be {expected}");
+            return Err(garbage(session.core, operation, &problem));
+        }
+    }
+    let answered = media_type_of(&answer.headers);
+    let (media_type, name) = described(operation, answered, file_name(&answer.headers), scope);
+    let media_type = media_type.as_deref().unwrap_or("application/octet-stream");
+    let kept = session.files.put(answer.body, media_type, name.as_deref()).await;
+    let kept = kept.map_err(|error| file_error(session.core, operation, "could not be kept", &error))?;
+    Ok(serde_json::to_value(kept).ok())
+}
+
+/// What a file is and what it is called: the manifest's word on the media type, the answer's on the name.
+pub(super) fn described(
+    operation: &Operation,
+    media_type: Option<String>,
+    name: Option<String>,
+    scope: &Scope<'_>,
+) -> (Option<String>, Option<String>) {
+    let Decode::File { media_type: told, name: template, .. } = &operation.response.decode else {
+        return (media_type, name);
+    };
+    let made = || template.as_ref().and_then(|template| template.eval(scope).ok().flatten()).as_ref().map(text_of);
+    (told.clone().or(media_type), name.or_else(made))
+}
+
+/// The media type of an answer without its parameters.
+fn media_type_of(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let text = text.split(';').next().unwrap_or_default().trim().to_lowercase();
+    (text.contains('/') && text.len() <= MEDIA_TYPE_BYTES_MAX).then_some(text)
 }
 
 /// A document's status as it is compared; nothing where it has none.
 pub(super) fn status_of(core: &Core, document: &Value) -> Option<String> {
-    core.manifest.status.as_ref()?.text(document).map(|text| fold(&text))
+    match core.manifest.status.as_ref()? {
+        StatusFrom::At(pointers) => pointers.text(document).map(|text| fold(&text)),
+        StatusFrom::Derived(rules) => {
+            let names = Map::from_iter([("doc".to_string(), document.clone())]);
+            let scope = Scope::new(&names, false);
+            let rule = rules.iter().find(|(when, _)| when.holds(&scope) == Some(true));
+            rule.map(|(_, status)| status.clone())
+        }
+    }
 }
 
 /// The outputs that a reply gives, checked for what others rely on.
@@ -102,12 +197,13 @@ pub(super) fn outputs(
     let scope = scope.with(&names);
     let mut outputs = Map::new();
     for (name, source) in sources {
-        let value = match source {
-            Source::Reply(pointers) => pointers.first(&reply.document).cloned(),
-            Source::Built(tree) => {
+        let value = match &source.from {
+            From::Reply(pointers) => pointers.first(&reply.document).cloned(),
+            From::Built(tree) => {
                 tree.eval(&scope).map_err(|problem| garbage(core, operation, &format!("`{name}`: {problem}")))?
             }
         };
+        let value = value.or_else(|| source.absent.clone());
         outputs.extend(value.map(|value| (name.clone(), value)));
     }
     let outputs = Value::Object(outputs);
@@ -169,23 +265,40 @@ fn label(core: &Core, operation: &Operation) -> String {
     format!("`{}/{}`", core.manifest.name, operation.name)
 }
 
+/// Who says that a request was refused.
+#[derive(Clone, Copy, Debug)]
+enum Said {
+    /// The status.
+    By(u16),
+    /// The body, by a status of its own that is not the answer's.
+    InBody(u16),
+    /// The body, in its words.
+    Refused,
+}
+
 /// The error for a refusal: its class by the manifest's rules, the provider's words, and whether the effect may have
-/// happened. A 4xx says that it did not; everything else leaves it open.
-fn refusal(session: &Session<'_>, operation: &Operation, answer: &Answer) -> StepError {
+/// happened. A 4xx says that it did not; everything else leaves it open, and so does a body that contradicts its status.
+fn refusal(session: &Session<'_>, operation: &Operation, answer: &Answer, said: Said) -> StepError {
     let manifest = &session.core.manifest;
     let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let rule = manifest.errors.iter().find(|rule| applies(rule, operation, answer.status, &document));
+    let is_refusal = |status: u16| (400..500).contains(&status);
+    let (status, refused, certain) = match said {
+        Said::By(status) => (status, is_refusal(status), is_refusal(status)),
+        Said::InBody(status) => (status, is_refusal(status), false),
+        Said::Refused => (answer.status, true, true),
+    };
+    let rule = manifest.errors.iter().find(|rule| applies(rule, operation, status, &document));
     let words = words(session, &answer.body);
-    let verb = if (400..500).contains(&answer.status) { "was refused" } else { "failed" };
+    let verb = if refused { "was refused" } else { "failed" };
     let message = match words.as_str() {
-        "" => format!("{} {verb} with HTTP {}", label(session.core, operation), answer.status),
-        words => format!("{} {verb} with HTTP {}: {words}", label(session.core, operation), answer.status),
+        "" => format!("{} {verb} with HTTP {status}", label(session.core, operation)),
+        words => format!("{} {verb} with HTTP {status}: {words}", label(session.core, operation)),
     };
     let class = rule.map_or(ErrorClass::Unknown, |rule| rule.class);
-    let mut error = StepError::new(class, format!("http_{}", answer.status), message);
+    let mut error = StepError::new(class, format!("http_{status}"), message);
     error.hint = rule.and_then(|rule| rule.hint.clone());
     error.retry_after_ms = retry_after_ms(&answer.headers, session.now.as_millis());
-    if (400..500).contains(&answer.status) { error } else { doubt(operation, error) }
+    if certain { error } else { doubt(operation, error) }
 }
 
 fn applies(rule: &ErrorRule, operation: &Operation, status: u16, document: &Value) -> bool {
@@ -232,7 +345,8 @@ fn wrong_file(check: FileCheck, body: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn not_kept(core: &Core, operation: &Operation, error: &FilesError) -> StepError {
+/// The error for a file of ours that cannot be written or read.
+pub(super) fn file_error(core: &Core, operation: &Operation, what: &str, error: &FilesError) -> StepError {
     let class = match error {
         FilesError::Unavailable(_) => ErrorClass::Transient,
         FilesError::TooLarge { .. } => ErrorClass::Invalid,
@@ -240,7 +354,7 @@ fn not_kept(core: &Core, operation: &Operation, error: &FilesError) -> StepError
             ErrorClass::Internal
         }
     };
-    let message = format!("{}: the file could not be kept: {error}", label(core, operation));
+    let message = format!("{}: the file {what}: {error}", label(core, operation));
     StepError::new(class, "files", message).fault(engross_step_api::Fault::Engross)
 }
 

@@ -1,11 +1,15 @@
 //! From an operation and its inputs to a request, as data. Pure, so that a preview shows what an execution sends.
 
+use super::body::{self, Body, Content, Pair, Part};
+use super::scrub::MASK;
 use super::session::bad_input;
-use crate::manifest::{Decode, Manifest, Operation};
-use crate::template::{Part, Scope, Template, is_placeholder, text_of};
+use crate::manifest::{self, Credential, Decode, Manifest, Nulls, Operation, PartContent, PartSpec, Query};
+use crate::template::{self, Scope, Template, is_placeholder, text_of};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use engross_step_api::StepError;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Everything but the characters that RFC 3986 calls unreserved.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -15,7 +19,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 pub(super) struct Request {
     pub(super) url: String,
     pub(super) headers: Vec<Header>,
-    pub(super) body: Option<Value>,
+    pub(super) body: Option<Body>,
 }
 
 /// One header.
@@ -32,6 +36,14 @@ impl Header {
     }
 }
 
+/// The credentials of a request, by where they stand.
+#[derive(Default)]
+struct Credentials {
+    headers: Vec<Header>,
+    query: Vec<Pair>,
+    body: Vec<Pair>,
+}
+
 /// Builds the request of an operation. `key` is the idempotency key of an effect.
 pub(super) fn build(
     manifest: &Manifest,
@@ -41,35 +53,129 @@ pub(super) fn build(
     key: Option<&str>,
 ) -> Result<Request, StepError> {
     let bad = |problem: String| bad_input(operation, &problem);
-    let base = base.trim_end_matches('/');
-    let mut url = format!("{base}{}", path(&operation.path, scope).map_err(bad)?);
-    let query = query(&operation.query, scope).map_err(bad)?;
-    if !query.is_empty() {
-        url.push('?');
-        url.push_str(&query);
-    }
+    let credentials = credentials(operation, scope).map_err(bad)?;
+    let url = address(operation, base, scope, credentials.query).map_err(bad)?;
     let accept = match &operation.response.decode {
         Decode::Json => "application/json",
-        Decode::File { media_type, .. } => media_type,
-        Decode::Ignore => "*/*",
+        Decode::File { media_type: Some(media_type), .. } => media_type,
+        Decode::File { media_type: None, .. } | Decode::Ignore => "*/*",
     };
     let mut headers = vec![Header::new("accept", accept)];
+    headers.extend(credentials.headers);
     for spec in &operation.headers {
         if let Some(value) = spec.value.eval(scope).map_err(bad)? {
             headers.push(Header { name: spec.name.clone(), value: text_of(&value), credential: spec.credential });
         }
     }
     let body = match &operation.body {
-        Some(tree) => {
-            headers.push(Header::new("content-type", "application/json"));
-            Some(tree.eval(scope).map_err(bad)?.unwrap_or_else(|| Value::Object(Map::new())))
-        }
+        Some(spec) => Some(body(spec, scope, credentials.body).map_err(bad)?),
         None => None,
     };
+    headers.extend(body.as_ref().map(|body| Header::new("content-type", body.media_type())));
     if let Some((name, key)) = manifest.idempotency_header.as_ref().zip(key) {
         headers.push(Header::new(name, key));
     }
     Ok(Request { url, headers, body })
+}
+
+/// The page that stands for an operation which only a person's browser sends.
+pub(super) fn page(operation: &Operation, base: &str, scope: &Scope<'_>) -> Result<String, StepError> {
+    let bad = |problem: String| bad_input(operation, &problem);
+    let url = address(operation, base, scope, Vec::new()).map_err(bad)?;
+    let pairs = match &operation.body {
+        Some(spec) => match body(spec, scope, Vec::new()).map_err(bad)? {
+            Body::Form(pairs) => pairs,
+            Body::Json(_) | Body::Multipart(_) => Vec::new(),
+        },
+        None => Vec::new(),
+    };
+    Ok(body::page(&operation.title, operation.method.as_str(), &url, &pairs))
+}
+
+fn address(operation: &Operation, base: &str, scope: &Scope<'_>, first: Vec<Pair>) -> Result<String, String> {
+    let base = base.trim_end_matches('/');
+    let mut url = format!("{base}{}", path(&operation.path, scope)?);
+    let query = query(&operation.query, scope, first)?;
+    if !query.is_empty() {
+        url.push('?');
+        url.push_str(&query);
+    }
+    Ok(url)
+}
+
+fn credentials(operation: &Operation, scope: &Scope<'_>) -> Result<Credentials, String> {
+    let mut made = Credentials::default();
+    // A setting that is not given has been told when the connection was checked.
+    let text = |template: &Template| Ok::<_, String>(template.eval(scope)?.as_ref().map(text_of));
+    let header = |name: &str, value: String| Header { name: name.to_string(), value, credential: true };
+    let pair = |name: &str, value: String| Pair { key: vec![name.to_string()], value };
+    for credential in &operation.credentials {
+        match credential {
+            Credential::Header { name, value } => made.headers.extend(text(value)?.map(|value| header(name, value))),
+            Credential::Bearer(value) => {
+                made.headers.extend(text(value)?.map(|value| header("authorization", format!("Bearer {value}"))));
+            }
+            Credential::Basic { username, password } => {
+                let Some((username, password)) = text(username)?.zip(text(password)?) else { continue };
+                if username.contains(':') {
+                    return Err("the user name of the connection has a colon, which it cannot have".to_string());
+                }
+                let encoded = STANDARD.encode(format!("{username}:{password}"));
+                made.headers.push(header("authorization", format!("Basic {encoded}")));
+            }
+            Credential::Query { name, value } => made.query.extend(text(value)?.map(|value| pair(name, value))),
+            Credential::Body { name, value } => made.body.extend(text(value)?.map(|value| pair(name, value))),
+        }
+    }
+    Ok(made)
+}
+
+/// The body of an operation, the credentials that stand in it at the end.
+fn body(spec: &manifest::Body, scope: &Scope<'_>, credentials: Vec<Pair>) -> Result<Body, String> {
+    Ok(match spec {
+        manifest::Body::Json(tree) => {
+            let mut value = tree.eval_object(scope)?;
+            if let Some(map) = value.as_object_mut() {
+                map.extend(credentials.into_iter().map(|pair| (pair.key.concat(), Value::String(pair.value))));
+            }
+            Body::Json(value)
+        }
+        manifest::Body::Form { tree, nulls } => {
+            let mut pairs = body::pairs(&tree.eval_object(scope)?, *nulls)?;
+            pairs.extend(credentials);
+            Body::Form(pairs)
+        }
+        manifest::Body::Multipart(specs) => {
+            let mut parts = Vec::new();
+            for spec in specs {
+                parts.extend(part(spec, scope)?);
+            }
+            let text = |pair: Pair| Part { name: pair.key.concat(), content: Content::Text(pair.value) };
+            parts.extend(credentials.into_iter().map(text));
+            Body::Multipart(parts)
+        }
+    })
+}
+
+/// One part; none where what it holds is absent or null.
+fn part(spec: &PartSpec, scope: &Scope<'_>) -> Result<Option<Part>, String> {
+    let name = spec.name.eval(scope)?.as_ref().map(text_of).filter(|name| !name.is_empty());
+    let name = name.ok_or("a part of the body has no name")?;
+    let content = match &spec.content {
+        PartContent::Value(tree) => match tree.eval(scope)? {
+            None | Some(Value::Null) => return Ok(None),
+            Some(value) => Content::Text(text_of(&value)),
+        },
+        PartContent::File(template) => match template.eval(scope)? {
+            None | Some(Value::Null) => return Ok(None),
+            Some(later) if scope.is_preview() && is_placeholder(&later) => Content::Text(text_of(&later)),
+            Some(value) => {
+                let file = serde_json::from_value(value).map_err(|_| format!("`{name}` is no kept file"))?;
+                Content::File(file)
+            }
+        },
+    };
+    Ok(Some(Part { name, content }))
 }
 
 /// The path, each value in it percent-encoded. A value that is missing, empty, or made of dots would lead to another
@@ -78,8 +184,8 @@ fn path(template: &Template, scope: &Scope<'_>) -> Result<String, String> {
     let mut path = String::new();
     for part in &template.parts {
         match part {
-            Part::Text(text) => path.push_str(text),
-            Part::Expr(expr) => {
+            template::Part::Text(text) => path.push_str(text),
+            template::Part::Expr(expr) => {
                 let name = expr.path.join(".");
                 let text = match expr.eval(scope)? {
                     Some(Value::String(text)) => text,
@@ -100,25 +206,25 @@ fn path(template: &Template, scope: &Scope<'_>) -> Result<String, String> {
 }
 
 /// The query in the order of the manifest; what is absent or null is left out.
-fn query(entries: &[(String, crate::template::Tree)], scope: &Scope<'_>) -> Result<String, String> {
-    let mut pairs = Vec::new();
-    for (name, tree) in entries {
+fn query(spec: &Query, scope: &Scope<'_>, first: Vec<Pair>) -> Result<String, String> {
+    let mut pairs = first;
+    for (name, tree) in &spec.entries {
         match tree.eval(scope)? {
             None | Some(Value::Null) => {}
-            Some(Value::Array(_) | Value::Object(_)) => {
+            Some(Value::Array(_) | Value::Object(_)) if !spec.brackets => {
                 return Err(format!("`{name}` of the query must be text: a list is joined by `|join(',')`"));
             }
-            Some(value) => {
-                let value = encode(&text_of(&value), scope.is_preview());
-                pairs.push(format!("{}={value}", encode(name, false)));
-            }
+            Some(value) => body::add(&mut pairs, vec![name.clone()], &value, Nulls::Omit)?,
         }
     }
-    Ok(pairs.join("&"))
+    Ok(body::query(&pairs, scope.is_preview()))
 }
 
-/// Percent-encoded text. In a preview, what stands in angle brackets is left as it is.
-fn encode(text: &str, preview: bool) -> String {
+/// Percent-encoded text. In a preview, masks and what stands in angle brackets are left as they are.
+pub(super) fn encode(text: &str, preview: bool) -> String {
+    if preview && text == MASK {
+        return text.to_string();
+    }
     if !preview || !is_placeholder(&Value::from(text)) {
         return utf8_percent_encode(text, ENCODED).to_string();
     }
@@ -138,7 +244,7 @@ fn encode(text: &str, preview: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Map, json};
 
     fn check(template: &str, input: Value, preview: bool, expected: Result<&str, &str>) {
         let names = Map::from_iter([("input".to_string(), input.clone())]);

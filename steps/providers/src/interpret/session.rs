@@ -1,12 +1,16 @@
 //! One use of a connection: its settings, the run it is for, and calls of operations over it.
 
+use super::body::{self, Body, Content};
 use super::scrub::Scrubber;
 use super::{Core, paging, reply, request};
 use crate::client::Outgoing;
 use crate::limits::{FILE_BYTES_MAX, JSON_BYTES_MAX};
-use crate::manifest::{Call, Decode, Manifest, Operation};
+use crate::manifest::{Call, Decode, Manifest, Operation, Pace};
 use crate::template::Scope;
-use engross_step_api::{Connection, EffectClass, ErrorClass, Fault, Files, StepContext, StepError, Timestamp};
+use bytes::Bytes;
+use engross_step_api::{
+    Connection, EffectClass, ErrorClass, Fault, Files, FilesError, StepContext, StepError, Timestamp,
+};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
@@ -20,6 +24,7 @@ pub(super) struct Session<'a> {
     /// What every template may name: `config`, `webhook`, `run`, `step`.
     globals: Map<String, Value>,
     key: &'a str,
+    connection: &'a str,
     base: Url,
     /// When the attempt began.
     pub(super) now: Timestamp,
@@ -40,7 +45,12 @@ impl<'a> Session<'a> {
         );
         globals.insert(
             "step".to_string(),
-            json!({"id": context.step.as_str(), "attempt": context.attempt, "key": context.key.as_str()}),
+            json!({
+                "id": context.step.as_str(),
+                "attempt": context.attempt,
+                "key": context.key.as_str(),
+                "started_at": context.now.to_string(),
+            }),
         );
         Ok(Self {
             core,
@@ -48,6 +58,7 @@ impl<'a> Session<'a> {
             files: context.files.as_ref(),
             globals,
             key: context.key.as_str(),
+            connection: &connection.name,
             base: base_url(manifest, connection)?,
             now: context.now,
         })
@@ -56,6 +67,21 @@ impl<'a> Session<'a> {
     /// The names of the session alone.
     pub(super) fn scope(&self) -> Scope<'_> {
         Scope::new(&self.globals, false)
+    }
+
+    /// Whether the connection has the settings that only some operations need.
+    pub(super) fn needs(&self, operation: &Operation) -> Result<(), StepError> {
+        let lacks = |name: &&String| {
+            let setting = self.globals.get("config").and_then(|config| config.get(*name)).and_then(Value::as_str);
+            setting.is_none_or(|setting| setting.trim().is_empty())
+        };
+        let missing: Vec<String> = operation.needs.iter().filter(lacks).map(|name| format!("`{name}`")).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let message =
+            format!("`{}` needs {} of the connection `{}`", operation.name, missing.join(", "), self.connection);
+        Err(StepError::new(ErrorClass::Auth, "setting", message).hint("add it to the connection in engross.yaml"))
     }
 
     /// An operation of the manifest. The loader has seen to it that it is there.
@@ -106,25 +132,99 @@ impl<'a> Session<'a> {
     /// One request.
     pub(super) async fn once(&self, operation: &Operation, scope: &Scope<'_>) -> Result<reply::Reply, StepError> {
         let key = (operation.effect != EffectClass::Read).then_some(self.key);
+        if operation.browser {
+            return self.page(operation, scope).await;
+        }
         let request = request::build(&self.core.manifest, operation, self.base.as_str(), scope, key)?;
-        let outgoing = self.outgoing(operation, request)?;
+        let body = self.bytes(operation, request.body).await?;
+        let outgoing = self.outgoing(operation, request.url, request.headers, body)?;
+        self.turn(operation).await?;
         tracing::debug!(operation = %operation.name, method = %outgoing.method, "a provider is called");
         let answer = self.core.client.send(outgoing).await.map_err(|failure| reply::lost(self, operation, failure))?;
-        reply::read(self, operation, answer).await
+        reply::read(self, operation, answer, scope).await
     }
 
-    fn outgoing(&self, operation: &Operation, request: request::Request) -> Result<Outgoing, StepError> {
-        let url: Url = request
-            .url
-            .parse()
-            .map_err(|problem| bad_input(operation, &format!("the address cannot be built: {problem}")))?;
+    /// The page for a person's browser, kept as a file: nobody is called.
+    async fn page(&self, operation: &Operation, scope: &Scope<'_>) -> Result<reply::Reply, StepError> {
+        let page = request::page(operation, self.base.as_str(), scope)?;
+        let (media_type, name) = reply::described(operation, None, None, scope);
+        let kept = self.files.put(page.into(), media_type.as_deref().unwrap_or("text/html"), name.as_deref()).await;
+        let kept = kept.map_err(|error| reply::file_error(self.core, operation, "could not be kept", &error))?;
+        Ok(reply::Reply { document: Value::Null, file: serde_json::to_value(kept).ok() })
+    }
+
+    /// Waits for the turn of a request under the limits of the provider and of the operation.
+    async fn turn(&self, operation: &Operation) -> Result<(), StepError> {
+        let limits: [(&str, Option<Pace>); 2] =
+            [("", self.core.manifest.limits.pace), (operation.name.as_str(), operation.pace)];
+        for (limit, pace) in limits.into_iter().filter_map(|(limit, pace)| Some((limit, pace?))) {
+            let turn = self.core.pacer.turn(self.connection, limit, pace).await;
+            turn.map_err(|wait| {
+                let message = format!("`{}`: the provider's limit of requests is used up", operation.name);
+                let mut error = StepError::new(ErrorClass::RateLimited, "pace", message);
+                error.retry_after_ms = u64::try_from(wait.as_millis()).ok();
+                error
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of a body, with its media type where that says more than the request does.
+    async fn bytes(
+        &self,
+        operation: &Operation,
+        body: Option<Body>,
+    ) -> Result<Option<(Bytes, Option<String>)>, StepError> {
+        let parts = match body {
+            None => return Ok(None),
+            Some(Body::Json(value)) => return Ok(Some((value.to_string().into(), None))),
+            Some(Body::Form(pairs)) => return Ok(Some((body::form(&pairs, false).into(), None))),
+            Some(Body::Multipart(parts)) => parts,
+        };
+        let mut whole = Vec::new();
+        let mut size: usize = 0;
+        for part in parts {
+            let content = match &part.content {
+                Content::Text(text) => Bytes::from(text.clone()),
+                Content::File(file) => self.file(operation, &file.sha256).await?,
+            };
+            size = size.saturating_add(content.len());
+            if size > FILE_BYTES_MAX {
+                return Err(bad_input(operation, &format!("more than {FILE_BYTES_MAX} bytes cannot be sent")));
+            }
+            whole.push((part, content));
+        }
+        let (bytes, media_type) = body::multipart(&whole);
+        Ok(Some((bytes, Some(media_type))))
+    }
+
+    async fn file(&self, operation: &Operation, sha256: &str) -> Result<Bytes, StepError> {
+        let kept = self.files.get(sha256).await;
+        kept.map_err(|error: FilesError| reply::file_error(self.core, operation, "could not be read", &error))
+    }
+
+    fn outgoing(
+        &self,
+        operation: &Operation,
+        url: String,
+        headers_of: Vec<request::Header>,
+        body: Option<(Bytes, Option<String>)>,
+    ) -> Result<Outgoing, StepError> {
+        let url: Url =
+            url.parse().map_err(|problem| bad_input(operation, &format!("the address cannot be built: {problem}")))?;
+        let (body, media_type) = body.map_or((None, None), |(body, media_type)| (Some(body), media_type));
         let here =
             |url: &Url| (url.scheme().to_string(), url.host_str().map(str::to_string), url.port_or_known_default());
         if here(&url) != here(&self.base) || !url.path().starts_with(self.base.path().trim_end_matches('/')) {
             return Err(bad_input(operation, "the address leaves the provider's own"));
         }
         let mut headers = HeaderMap::new();
-        for header in request.headers {
+        for mut header in headers_of {
+            if header.name == "content-type"
+                && let Some(media_type) = &media_type
+            {
+                header.value.clone_from(media_type);
+            }
             let name = HeaderName::from_bytes(header.name.as_bytes());
             let value = HeaderValue::from_str(&header.value);
             let (Ok(name), Ok(mut value)) = (name, value) else {
@@ -139,7 +239,7 @@ impl<'a> Session<'a> {
             method: operation.method.clone(),
             url,
             headers,
-            body: request.body.map(|body| body.to_string().into()),
+            body,
             timeout: operation.timeout,
             answer_bytes_max,
         })

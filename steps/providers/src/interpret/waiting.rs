@@ -4,7 +4,7 @@ use super::reply::{garbage, outputs, status_of};
 use super::session::Session;
 use super::{Core, preview};
 use crate::limits::{POLL_MS_MAX, POLL_MS_MIN};
-use crate::manifest::Await;
+use crate::manifest::{Await, AwaitOutcome, AwaitWhen};
 use crate::template::{Scope, text_of};
 use async_trait::async_trait;
 use engross_step_api::{
@@ -24,8 +24,12 @@ pub(super) struct Waiting {
 impl Waiting {
     pub(super) fn new(core: Arc<Core>, wait: Arc<Await>) -> Self {
         let provider = core.manifest.name.clone();
-        let own = wait.outcomes.iter().map(|outcome| OutcomeSpec::new(&outcome.name, outcome.kind));
+        let own = wait.outcomes.iter().map(|outcome| OutcomeSpec {
+            outputs: outcome.kind != OutcomeKind::Bad,
+            ..OutcomeSpec::new(&outcome.name, outcome.kind)
+        });
         let mut outcomes: Vec<OutcomeSpec> = own.collect();
+        outcomes.sort_by_key(|outcome| outcome.kind != OutcomeKind::Good);
         outcomes.push(OutcomeSpec::new("timed_out", OutcomeKind::Bad));
         outcomes.push(OutcomeSpec::new("failed", OutcomeKind::Failure));
         let spec = StepSpec {
@@ -77,16 +81,40 @@ impl Waiting {
         let scope = globals.with(&names);
         let reply = session.made(&self.wait.look, &scope).await?;
         let status = status_of(&self.core, &reply.document);
-        let status = status.ok_or_else(|| garbage(&self.core, operation, "the answer has no status"))?;
-        let Some(outcome) = self.wait.outcomes.iter().find(|outcome| outcome.statuses.contains(&status)) else {
-            return Ok(None);
+        let asks_status = self.wait.outcomes.iter().any(|outcome| matches!(outcome.when, AwaitWhen::Status(_)));
+        if asks_status && status.is_none() {
+            return Err(garbage(&self.core, operation, "the answer has no status"));
+        }
+        let mut names = Map::from_iter([("reply".to_string(), reply.document.clone())]);
+        names.extend(status.clone().map(|status| ("status".to_string(), Value::String(status))));
+        let scope = scope.with(&names);
+        let reads = self.reads(session, &scope).await?;
+        let names = Map::from_iter([("reads".to_string(), Value::Object(reads))]);
+        let scope = scope.with(&names);
+        let holds = |outcome: &&AwaitOutcome| match &outcome.when {
+            AwaitWhen::Status(statuses) => status.as_ref().is_some_and(|status| statuses.contains(status)),
+            AwaitWhen::If(condition) => condition.holds(&scope) == Some(true),
         };
+        let Some(outcome) = self.wait.outcomes.iter().find(holds) else { return Ok(None) };
         if outcome.kind == OutcomeKind::Bad {
             return Ok(Some(Completion::new(&outcome.name, Value::Null)));
         }
         let spec = (self.wait.outputs.as_slice(), &self.wait.output);
         let outputs = outputs(&self.core, operation, spec, &reply, &scope)?;
         Ok(Some(Completion::new(&outcome.name, session.scrubber.value(outputs))))
+    }
+}
+
+impl Waiting {
+    /// What is read after the look, as far as its inputs are there.
+    async fn reads(&self, session: &Session<'_>, scope: &Scope<'_>) -> Result<Map<String, Value>, StepError> {
+        let mut reads = Map::new();
+        for (name, call) in &self.wait.reads {
+            let names = Map::from_iter([("reads".to_string(), Value::Object(reads.clone()))]);
+            let read = session.made_if_possible(call, &scope.with(&names)).await?;
+            reads.extend(read.map(|read| (name.clone(), read.document)));
+        }
+        Ok(reads)
     }
 }
 

@@ -1,21 +1,22 @@
 //! From the text of a manifest to a [`Manifest`], or to everything that is wrong with it.
 
+use super::http::{BodyDefaults, Way};
 use super::names::Names;
 use super::reader::{Fields, Reader};
 use super::schema::Types;
-use super::{ErrorRule, HeaderSpec, Manifest, SettingSpec, calls, lookup, operation, waiting};
+use super::{ErrorRule, Limits, Manifest, Pace, Response, SettingSpec};
+use super::{calls, http, lookup, operation, response, waiting, webhooks};
 use crate::codes;
-use crate::limits::{TIMEOUT_S_DEFAULT, TIMEOUT_S_MAX};
-use crate::pointer::Pointers;
+use crate::limits::{PACE_MAX, TIMEOUT_S_DEFAULT, TIMEOUT_S_MAX};
 use crate::template::fold;
-use engross_source::{Diagnostic, Diagnostics, Limits, Node, SourceFile, Span};
+use engross_source::{Diagnostic, Diagnostics, Node, SourceFile, Span};
 use engross_step_api::ErrorClass;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "manifest",
     "provider",
     "title",
@@ -27,6 +28,7 @@ const KEYS: [&str; 15] = [
     "error_message",
     "errors",
     "lifecycle",
+    "limits",
     "types",
     "operations",
     "awaits",
@@ -55,7 +57,9 @@ pub(super) struct Shared<'n> {
     pub(super) statuses: Vec<String>,
     pub(super) operations: Vec<&'n str>,
     /// Credentials by the name of the way they are given.
-    pub(super) auth: BTreeMap<String, Vec<HeaderSpec>>,
+    pub(super) auth: BTreeMap<String, Vec<Way>>,
+    pub(super) body: BodyDefaults,
+    pub(super) response: Response,
     pub(super) timeout: Duration,
 }
 
@@ -66,14 +70,14 @@ impl Shared<'_> {
             .with_only("config", self.settings.keys().cloned())
             .with_only("webhook", ["secret"])
             .with_only("run", ["id", "started_at"])
-            .with_only("step", ["id", "attempt", "key"])
+            .with_only("step", ["id", "attempt", "key", "started_at"])
     }
 }
 
 /// Reads a manifest.
 pub(crate) fn load(path: &str, text: &str) -> Result<Manifest, Vec<Diagnostic>> {
     let file = SourceFile::new(path, text);
-    let root = engross_source::load(&file, &Limits::default())?;
+    let root = engross_source::load(&file, &engross_source::Limits::default())?;
     let mut reader = Reader::new(&file);
     let manifest = manifest(&mut reader, &root);
     match manifest {
@@ -91,16 +95,18 @@ fn manifest(reader: &mut Reader<'_>, root: &Node) -> Option<Manifest> {
     }
     let name = reader.need_text(&top, "provider").zip(top.get("provider"));
     let name = name.and_then(|(name, node)| reader.name(name, node.span));
-    reader.need_text(&top, "title");
+    let title = reader.need_text(&top, "title");
+    let docs = reader.each(&top, "docs", |reader, node| reader.text(node, "`docs`").map(str::to_string));
     let environments = environments(reader, &top);
     let settings = settings(reader, &top);
     let secrets = settings.iter().filter(|(_, spec)| spec.secret).map(|(name, _)| name.clone()).collect();
     let types = Types::read(reader, top.get("types"));
     let (status, statuses) = waiting::lifecycle(reader, top.get("lifecycle"));
+    let limits = limits(reader, top.get("limits"));
     let operations = reader.need(&top, "operations");
     let operations = operations.map_or(&[][..], |node| reader.entries(node, "`operations`"));
-    let defaults =
-        top.get("defaults").and_then(|node| reader.fields(node, "`defaults`", &["timeout_s", "idempotency_header"]));
+    let keys = ["timeout_s", "idempotency_header", "body", "response"];
+    let defaults = top.get("defaults").and_then(|node| reader.fields(node, "`defaults`", &keys));
     let mut shared = Shared {
         types,
         settings,
@@ -108,12 +114,16 @@ fn manifest(reader: &mut Reader<'_>, root: &Node) -> Option<Manifest> {
         statuses,
         operations: operations.iter().map(|entry| entry.key.text.as_str()).collect(),
         auth: BTreeMap::new(),
+        body: BodyDefaults::default(),
+        response: response::plain(),
         timeout: Duration::from_secs_f64(TIMEOUT_S_DEFAULT),
     };
-    shared.auth = auth(reader, top.get("auth"), &shared);
+    shared.auth = http::auth(reader, top.get("auth"), &shared);
     let mut idempotency_header = None;
     if let Some(defaults) = defaults {
         shared.timeout = timeout(reader, &defaults).unwrap_or(shared.timeout);
+        shared.body = http::body_defaults(reader, defaults.get("body"));
+        shared.response = response::defaults(reader, defaults.get("response"));
         idempotency_header = defaults.get("idempotency_header").and_then(|node| header_name(reader, node));
     }
     let error_message = top.get("error_message").map(|node| reader.pointers(node, "`error_message`"));
@@ -128,22 +138,54 @@ fn manifest(reader: &mut Reader<'_>, root: &Node) -> Option<Manifest> {
     let awaits = top.get("awaits").map_or(&[][..], |node| reader.entries(node, "`awaits`"));
     let awaits: Vec<_> =
         awaits.iter().filter_map(|entry| waiting::wait(reader, entry, &shared)).map(Arc::new).collect();
-    let webhooks = top.get("webhooks").and_then(|node| waiting::webhooks(reader, node));
+    let webhooks = top.get("webhooks").and_then(|node| webhooks::webhooks(reader, node, &shared));
     calls::check(reader, &loaded);
     let (environments, environment) = environments?;
     Some(Manifest {
         name: name?.to_string(),
+        title: title?.to_string(),
+        docs,
         environments,
         environment,
         settings: shared.settings,
         idempotency_header,
         error_message: error_message.unwrap_or_default(),
         errors,
-        status: status.filter(|pointers: &Pointers| !pointers.0.is_empty()),
+        status,
+        limits,
         operations: loaded,
         awaits,
         webhooks,
     })
+}
+
+/// `limits:` of the whole provider.
+fn limits(reader: &mut Reader<'_>, node: Option<&Node>) -> Limits {
+    let keys = ["per_second", "burst", "per_month", "note"];
+    let Some(fields) = node.and_then(|node| reader.fields(node, "`limits`", &keys)) else { return Limits::default() };
+    Limits {
+        pace: pace_of(reader, &fields),
+        per_month: reader.integer(&fields, "per_month", 1, i64::MAX).and_then(|count| u64::try_from(count).ok()),
+        note: reader.maybe_text(&fields, "note"),
+    }
+}
+
+/// `limits:` of one operation.
+pub(super) fn pace(reader: &mut Reader<'_>, node: &Node) -> Option<Pace> {
+    let fields = reader.fields(node, "`limits`", &["per_second", "burst"])?;
+    reader.need(&fields, "per_second");
+    pace_of(reader, &fields)
+}
+
+fn pace_of(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Pace> {
+    let burst = reader.integer(fields, "burst", 1, PACE_MAX).and_then(|burst| u32::try_from(burst).ok());
+    let node = fields.get("per_second")?;
+    let most = u32::try_from(PACE_MAX).map_or(f64::MAX, f64::from);
+    let per_second = node.as_f64().filter(|count| *count > 0.0 && *count <= most);
+    if per_second.is_none() {
+        reader.error(codes::WRONG_VALUE, node.span, format!("`per_second` is a number above 0, up to {PACE_MAX}"));
+    }
+    per_second.map(|per_second| Pace { per_second, burst: burst.map_or(per_second.max(1.0), f64::from) })
 }
 
 /// How long one request may take, under `timeout_s`.
@@ -237,25 +279,6 @@ fn settings(reader: &mut Reader<'_>, top: &Fields<'_>) -> BTreeMap<String, Setti
         }
     }
     settings
-}
-
-fn auth(reader: &mut Reader<'_>, node: Option<&Node>, shared: &Shared<'_>) -> BTreeMap<String, Vec<HeaderSpec>> {
-    let mut ways = BTreeMap::from([("none".to_string(), Vec::new()), ("default".to_string(), Vec::new())]);
-    let names = shared.names();
-    for entry in node.map_or(&[][..], |node| reader.entries(node, "`auth`")) {
-        let mut headers = Vec::new();
-        for item in reader.list(&entry.value, "a way to authenticate") {
-            let Some(fields) = reader.fields(item, "a credential", &["in", "name", "value"]) else { continue };
-            if let Some(place) = reader.need(&fields, "in") {
-                reader.word(place, "the place of a credential", &["header"], |word| (word == "header").then_some(()));
-            }
-            let name = reader.need(&fields, "name").and_then(|node| header_name(reader, node));
-            let value = reader.need_template(&fields, "value", &names);
-            headers.extend(name.zip(value).map(|(name, value)| HeaderSpec { name, value, credential: true }));
-        }
-        ways.insert(entry.key.text.clone(), headers);
-    }
-    ways
 }
 
 fn errors(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>) -> Vec<ErrorRule> {

@@ -3,7 +3,7 @@
 use super::load::{Shared, known_status};
 use super::names::Names;
 use super::reader::{CallSite, Fields, Reader};
-use super::{Call, Check, Given, Lookup, Only, Reconcile, Test, Verdict};
+use super::{Call, Check, Given, Lookup, Only, Reconcile, Test, Token, Verdict};
 use crate::codes;
 use crate::template::{Template, Tree};
 use engross_source::Node;
@@ -105,7 +105,8 @@ pub(super) fn tests(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>, n
 }
 
 fn test(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>, names: &Names) -> Option<Test> {
-    let fields = reader.fields(node, "a test", &["status", "at", "without", "equals", "not_before", "count"])?;
+    let keys = ["status", "at", "without", "equals", "contains", "not_before", "count", "absent"];
+    let fields = reader.fields(node, "a test", &keys)?;
     if let Some(node) = fields.get("status") {
         let nodes = reader.one_or_more(node);
         let statuses = nodes.into_iter().filter_map(|node| known_status(reader, node, shared));
@@ -113,20 +114,34 @@ fn test(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>, names: &Names
     }
     let at = reader.need(&fields, "at").and_then(|node| reader.pointer(node, "`at`"));
     let without = fields.get("without").and_then(|node| reader.pointer(node, "`without`"));
-    let is = match (fields.get("equals"), fields.get("not_before"), fields.get("count")) {
-        (Some(node), None, None) => reader.tree(node, names).map(Check::Equals),
-        (None, Some(node), None) => reader.tree(node, names).map(Check::NotBefore),
-        (None, None, Some(_)) => {
+    let absent = fields.get("absent").map(|_| reader.flag(&fields, "absent"));
+    let asked = ["equals", "contains", "not_before", "count"].into_iter().filter(|key| fields.get(key).is_some());
+    let is = match asked.collect::<Vec<_>>().as_slice() {
+        ["equals"] => fields.get("equals").and_then(|node| reader.tree(node, names)).map(Check::Equals),
+        ["contains"] => reader.maybe_text(&fields, "contains").map(|text| Check::Contains(text.to_lowercase())),
+        ["not_before"] => fields.get("not_before").and_then(|node| reader.tree(node, names)).map(Check::NotBefore),
+        ["count"] => {
             let count = reader.integer(&fields, "count", 0, 1_000);
             count.and_then(|count| usize::try_from(count).ok()).map(Check::Count)
         }
         _ => {
-            let message = "a test has one of `equals`, `not_before` and `count`, or `status` alone";
+            let message = "a test has one of `equals`, `contains`, `not_before` and `count`, or `status` alone";
             reader.error(codes::MISSING_KEY, fields.span, message);
             None
         }
     };
-    Some(Test::At { at: at?, without, is: is? })
+    Some(Test::At { at: at?, without, is: is?, absent })
+}
+
+/// `token:`, the state that a change is meant for.
+pub(super) fn token(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>, names: &Names) -> Option<Token> {
+    let fields = reader.fields(node, "`token`", &["given", "read", "from", "stale_when", "hint"])?;
+    let given = fields.get("given").and_then(|node| reader.template(node, "`given`", names));
+    let read = reader.need(&fields, "read").and_then(|node| call(reader, node, shared, names));
+    let from = reader.need(&fields, "from").map(|node| reader.pointers(node, "`from`"));
+    let stale_when = reader.need(&fields, "stale_when").map(|node| reader.statuses(node));
+    let hint = reader.maybe_text(&fields, "hint");
+    Some(Token { given, read: read?, from: from?, stale_when: stale_when?, hint })
 }
 
 /// `{ search: … }` or `{ look: … }`.
@@ -143,15 +158,28 @@ pub(super) fn reconcile(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_
 }
 
 fn search(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>, names: &Names) -> Option<Reconcile> {
-    let fields = reader.fields(node, "`search`", &["operation", "input", "items", "match", "then", "hint"])?;
+    let keys = ["operation", "input", "items", "among", "each", "match", "then", "one_is", "hint"];
+    let fields = reader.fields(node, "`search`", &keys)?;
     let call = call_of(reader, &fields, shared, names);
     let items = reader.need(&fields, "items").and_then(|node| reader.pointer(node, "`items`"));
     let node = reader.need(&fields, "match")?;
     let matching = tests(reader, node, shared, names);
     let in_then = names.clone().with("item");
-    let then = reader.need(&fields, "then").and_then(|node| self::call(reader, node, shared, &in_then));
+    let among = fields.get("among").map(|node| tests(reader, node, shared, names)).unwrap_or_default();
+    let each = fields.get("each").and_then(|node| self::call(reader, node, shared, &in_then));
+    // Where each item is read, what was read of the one that matched is the answer.
+    let then = if fields.get("each").is_some() { fields.get("then") } else { reader.need(&fields, "then") };
+    let then = then.and_then(|node| self::call(reader, node, shared, &in_then));
+    let certain = fields.get("one_is").and_then(|node| {
+        reader.word(node, "what one match is", &["done", "unclear"], |word| match word {
+            "done" => Some(true),
+            "unclear" => Some(false),
+            _ => None,
+        })
+    });
     let hint = reader.maybe_text(&fields, "hint");
-    Some(Reconcile::Search { call: call?, items: items?, matching, then: then?, hint })
+    let certain = certain.unwrap_or(true);
+    Some(Reconcile::Search { call: call?, items: items?, among, each, matching, then, certain, hint })
 }
 
 fn look(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>, names: &Names) -> Option<Reconcile> {

@@ -5,16 +5,20 @@
 //! [`crate::interpret`].
 
 mod calls;
+mod http;
 mod load;
 mod lookup;
 mod names;
 mod operation;
 mod reader;
+mod response;
 mod schema;
 mod waiting;
+mod webhooks;
 
 pub(crate) use load::{base_url, load};
 
+use crate::condition::Condition;
 use crate::pointer::{Pointer, Pointers};
 use crate::template::{Template, Tree};
 use engross_step_api::{EffectClass, ErrorClass, OutcomeKind};
@@ -28,6 +32,9 @@ use url::Url;
 #[derive(Debug)]
 pub(crate) struct Manifest {
     pub(crate) name: String,
+    pub(crate) title: String,
+    /// Where its facts are from.
+    pub(crate) docs: Vec<String>,
     pub(crate) environments: BTreeMap<String, Url>,
     /// The environment of a connection that names none; a key of `environments`.
     pub(crate) environment: String,
@@ -38,8 +45,8 @@ pub(crate) struct Manifest {
     pub(crate) error_message: Pointers,
     /// The first that fits decides.
     pub(crate) errors: Vec<ErrorRule>,
-    /// Where a document says its status.
-    pub(crate) status: Option<Pointers>,
+    pub(crate) status: Option<StatusFrom>,
+    pub(crate) limits: Limits,
     pub(crate) operations: BTreeMap<String, Arc<Operation>>,
     pub(crate) awaits: Vec<Arc<Await>>,
     pub(crate) webhooks: Option<Webhooks>,
@@ -53,14 +60,109 @@ pub(crate) struct SettingSpec {
     pub(crate) note: Option<String>,
 }
 
+/// How a document's status is told.
+#[derive(Clone, Debug)]
+pub(crate) enum StatusFrom {
+    /// It says so itself.
+    At(Pointers),
+    /// The first condition that holds decides.
+    Derived(Vec<(Condition, String)>),
+}
+
+/// How often a provider may be asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Limits {
+    pub(crate) pace: Option<Pace>,
+    /// Requests per month that a plan has; declared, not counted.
+    pub(crate) per_month: Option<u64>,
+    pub(crate) note: Option<String>,
+}
+
+/// So many requests per second on average, and so many at once after a pause.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Pace {
+    pub(crate) per_second: f64,
+    pub(crate) burst: f64,
+}
+
 /// A header and what it holds.
 #[derive(Clone, Debug)]
 pub(crate) struct HeaderSpec {
     /// In lower case.
     pub(crate) name: String,
     pub(crate) value: Template,
-    /// Whether it holds a credential: never shown.
+    /// Whether it must never be shown.
     pub(crate) credential: bool,
+}
+
+/// What proves who asks, and where it stands in a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Credential {
+    Header { name: String, value: Template },
+    Bearer(Template),
+    Basic { username: Template, password: Template },
+    Query { name: String, value: Template },
+    Body { name: String, value: Template },
+}
+
+/// What an operation sends.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    Json(Tree),
+    /// `a[b]=c`, as browsers send forms.
+    Form {
+        tree: Tree,
+        nulls: Nulls,
+    },
+    Multipart(Vec<PartSpec>),
+}
+
+/// What becomes of null in a form, which has no word for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Nulls {
+    /// It is an error.
+    #[default]
+    Refuse,
+    /// `key=`.
+    Empty,
+    /// Nothing is sent.
+    Omit,
+}
+
+/// One part of a multipart body.
+#[derive(Clone, Debug)]
+pub(crate) struct PartSpec {
+    pub(crate) name: Template,
+    pub(crate) content: PartContent,
+}
+
+/// What stands in a part.
+#[derive(Clone, Debug)]
+pub(crate) enum PartContent {
+    /// Text as it is, anything else as JSON; absent and null leave the part out.
+    Value(Tree),
+    /// A kept file.
+    File(Template),
+}
+
+/// Something that is allowed and probably not meant.
+#[derive(Clone, Debug)]
+pub(crate) struct Warning {
+    pub(crate) when: Condition,
+    pub(crate) text: String,
+}
+
+/// An optimistic token: the state that a change is meant for, named `token` in the request.
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    /// The token that the workflow gives.
+    pub(crate) given: Option<Template>,
+    /// Reads the current one.
+    pub(crate) read: Call,
+    pub(crate) from: Pointers,
+    /// Refusals that may mean that somebody else was first; the current token is then read again.
+    pub(crate) stale_when: Vec<StatusRange>,
+    pub(crate) hint: Option<String>,
 }
 
 /// What a refusal means.
@@ -93,11 +195,23 @@ impl StatusRange {
 pub(crate) struct Operation {
     pub(crate) name: String,
     pub(crate) title: String,
+    pub(crate) note: Option<String>,
+    /// What it is called across providers: `contract.create`.
+    pub(crate) capability: Option<String>,
+    pub(crate) example: Option<Value>,
     pub(crate) method: reqwest::Method,
     pub(crate) path: Template,
-    pub(crate) query: Vec<(String, Tree)>,
+    pub(crate) query: Query,
+    pub(crate) credentials: Vec<Credential>,
     pub(crate) headers: Vec<HeaderSpec>,
-    pub(crate) body: Option<Tree>,
+    pub(crate) body: Option<Body>,
+    /// Whether a person's browser sends it, so that it is only written down as a page.
+    pub(crate) browser: bool,
+    pub(crate) pace: Option<Pace>,
+    pub(crate) warnings: Vec<Warning>,
+    /// Settings that a connection may lack, but not for this.
+    pub(crate) needs: Vec<String>,
+    pub(crate) token: Option<Token>,
     pub(crate) timeout: Duration,
     pub(crate) effect: EffectClass,
     pub(crate) input: Value,
@@ -112,9 +226,25 @@ pub(crate) struct Operation {
     pub(crate) paging: Option<Paging>,
 }
 
+/// The query of an address.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Query {
+    pub(crate) entries: Vec<(String, Tree)>,
+    /// Whether mappings and lists are sent as `a[b]=c`; they are refused otherwise.
+    pub(crate) brackets: bool,
+}
+
 /// Where an output comes from.
 #[derive(Clone, Debug)]
-pub(crate) enum Source {
+pub(crate) struct Source {
+    pub(crate) from: From,
+    /// What stands for it where it is absent.
+    pub(crate) absent: Option<Value>,
+}
+
+/// What an output is read from.
+#[derive(Clone, Debug)]
+pub(crate) enum From {
     /// The reply.
     Reply(Pointers),
     /// Anything the templates can name.
@@ -137,18 +267,54 @@ pub(crate) struct Response {
     pub(crate) ok_when: Vec<Test>,
     /// Refusals that mean that the effect is there already.
     pub(crate) done_when: Vec<StatusRange>,
+    /// What the document says where a good status is a refusal all the same. None where it never is.
+    pub(crate) refused_when: Vec<Test>,
+    /// Where the document repeats the HTTP status.
+    pub(crate) status_at: Option<Pointer>,
+    pub(crate) null_is: NullIs,
+    pub(crate) digests: Vec<DigestSpec>,
+}
+
+/// What the document `null` means in the place of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum NullIs {
+    /// A document like any other.
+    #[default]
+    Value,
+    /// There is no such object.
+    NotFound,
+    /// The object is gone, which is what was wanted.
+    Done,
+}
+
+/// A digest that a file must have.
+#[derive(Clone, Debug)]
+pub(crate) struct DigestSpec {
+    pub(crate) algorithm: Algorithm,
+    /// In hex; where it is absent, nothing is checked.
+    pub(crate) expected: Template,
+}
+
+/// The algorithms of digests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    Sha256,
+    Sha3_512,
 }
 
 /// What a body is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Decode {
     Json,
     /// Nothing that is of use; it may be anything.
     Ignore,
     /// A file, kept under its digest.
     File {
-        media_type: String,
+        /// What it is; the answer says so where the manifest does not.
+        media_type: Option<String>,
         check: Option<FileCheck>,
+        /// What it is called where the answer gives it no name.
+        name: Option<Template>,
     },
 }
 
@@ -159,16 +325,28 @@ pub(crate) enum FileCheck {
     Pdf,
 }
 
-/// How a list is read to its end: by offset and limit.
+/// How a list is read to its end.
 #[derive(Clone, Debug)]
 pub(crate) struct Paging {
+    pub(crate) style: PagingStyle,
     pub(crate) size: u64,
     pub(crate) items: Pointer,
+    /// Whether a page without a list is one without items.
+    pub(crate) absent_is_empty: bool,
     /// What tells two items apart.
     pub(crate) id: Pointer,
     pub(crate) total: Option<Pointer>,
     /// How many items a workflow wants at most.
     pub(crate) most: Option<Template>,
+}
+
+/// How the next page is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PagingStyle {
+    /// `page.skip` and `page.limit`.
+    Offset,
+    /// `page.number`, from 1, and `page.limit`.
+    Number,
 }
 
 /// Names that people give, resolved to the provider's ids.
@@ -219,10 +397,16 @@ pub(crate) enum Reconcile {
     Search {
         call: Call,
         items: Pointer,
+        /// Items of which one of these does not hold are left out before they are read one by one.
+        among: Vec<Test>,
+        /// Reads each item, named `item`, where the list does not say enough.
+        each: Option<Call>,
         /// All must hold; one that cannot be told leaves the doubt.
         matching: Vec<Test>,
         /// Reads the one that was found, named `item`; its reply is the operation's.
-        then: Call,
+        then: Option<Call>,
+        /// Whether one that is found is certainly the operation's own.
+        certain: bool,
         hint: Option<String>,
     },
     /// By looking at the object that the operation would have changed.
@@ -247,13 +431,21 @@ pub(crate) enum Test {
     /// Its status is one of these, folded.
     Status(Vec<String>),
     /// What is found at a place is so.
-    At { at: Pointer, without: Option<Pointer>, is: Check },
+    At {
+        at: Pointer,
+        without: Option<Pointer>,
+        is: Check,
+        /// The answer where nothing is found there; without it, that cannot be told.
+        absent: Option<bool>,
+    },
 }
 
 /// What is asked about a place.
 #[derive(Clone, Debug)]
 pub(crate) enum Check {
     Equals(Tree),
+    /// Text that contains this, whatever the letter case.
+    Contains(String),
     /// A time at or after this one.
     NotBefore(Tree),
     /// So many things are found there.
@@ -265,6 +457,7 @@ pub(crate) enum Check {
 pub(crate) struct Await {
     pub(crate) name: String,
     pub(crate) title: String,
+    pub(crate) note: Option<String>,
     pub(crate) input: Value,
     pub(crate) output: Value,
     pub(crate) outputs: Vec<(String, Source)>,
@@ -272,7 +465,9 @@ pub(crate) struct Await {
     pub(crate) subject: Template,
     pub(crate) poll_ms: u64,
     pub(crate) look: Call,
-    /// The good one first.
+    /// More to read after `look`, each made only when its inputs are there; named `reads`.
+    pub(crate) reads: Vec<(String, Call)>,
+    /// In the order of the file: the first that holds decides.
     pub(crate) outcomes: Vec<AwaitOutcome>,
 }
 
@@ -281,21 +476,60 @@ pub(crate) struct Await {
 pub(crate) struct AwaitOutcome {
     pub(crate) name: String,
     pub(crate) kind: OutcomeKind,
-    /// Folded.
-    pub(crate) statuses: Vec<String>,
+    pub(crate) when: AwaitWhen,
+}
+
+/// When a wait ends so.
+#[derive(Clone, Debug)]
+pub(crate) enum AwaitWhen {
+    /// The object has one of these statuses, folded.
+    Status(Vec<String>),
+    If(Condition),
 }
 
 /// How webhooks are read.
 #[derive(Clone, Debug)]
 pub(crate) struct Webhooks {
+    /// How the sender proves who it is; without it, only the address does.
+    pub(crate) verify: Option<Verify>,
+    /// What a body may be, in the order in which it is tried.
+    pub(crate) decode: Vec<WebhookBody>,
+    pub(crate) kind: Pointers,
+    pub(crate) correlate: Pointers,
+    /// Whether letter case in what is correlated by means nothing.
+    pub(crate) correlate_lower: bool,
+    pub(crate) dedupe: Vec<Pointers>,
+    /// The known kinds, as they are passed on, with what they mean.
+    pub(crate) events: BTreeMap<String, Option<String>>,
+    /// Spellings of values and what is made of them.
+    pub(crate) values: Vec<(Pointer, BTreeMap<String, Value>)>,
+    /// Whether a delivery that names neither a kind nor an object is a test of the address.
+    pub(crate) pings: bool,
+    pub(crate) ack: u16,
+    /// How quickly the sender wants its answer, in milliseconds; documentation.
+    pub(crate) ack_within_ms: Option<u64>,
+    /// What the sender does when it gets none; documentation.
+    pub(crate) sender_retries: Option<String>,
+    /// How deliveries are set up; documentation.
+    pub(crate) provision: Option<String>,
+    /// The operation that lists what was sent; documentation.
+    pub(crate) replay: Option<String>,
+}
+
+/// How a sender proves who it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Verify {
     pub(crate) header: String,
     pub(crate) scheme: Scheme,
     /// What stands before the signature in the header: `sha256=`.
     pub(crate) prefix: String,
-    pub(crate) kind: Pointers,
-    pub(crate) correlate: Pointers,
-    pub(crate) dedupe: Vec<Pointers>,
-    pub(crate) ack: u16,
+}
+
+/// What the body of a webhook is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WebhookBody {
+    Json,
+    Form,
 }
 
 /// How a webhook's secret is used.

@@ -1,7 +1,6 @@
 //! Which names a template may use where it stands.
 
 use crate::codes;
-use crate::template::Expr;
 use engross_source::{Code, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,8 +44,8 @@ impl Names {
     }
 
     /// Whether a template's path can be used here.
-    pub(super) fn check(&self, expr: &Expr) -> Result<(), Problem> {
-        let (root, second) = match expr.path.as_slice() {
+    pub(super) fn check(&self, path: &[String]) -> Result<(), Problem> {
+        let (root, second) = match path {
             [] => return Ok(()),
             [root] => (root, None),
             [root, second, ..] => (root, Some(second)),

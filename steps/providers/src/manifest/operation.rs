@@ -1,24 +1,27 @@
 //! One entry of `operations:`.
 
 use super::calls::property_names;
-use super::load::{Shared, timeout};
-use super::lookup;
+use super::load::{Shared, pace, timeout};
 use super::names::Names;
-use super::reader::{Fields, Reader};
-use super::{Decode, FileCheck, HeaderSpec, Operation, Paging, Response, Source, StatusRange};
+use super::reader::Reader;
+use super::{Body, Decode, From, Operation, Source, Warning, http, lookup, response};
 use crate::codes;
-use crate::limits::PAGE_SIZE_MAX;
 use crate::pointer::Pointers;
-use crate::template::Tree;
 use engross_source::Node;
 use engross_source::yaml::Entry;
 use engross_step_api::EffectClass;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 23] = [
     "title",
     "note",
+    "abstract",
+    "example",
+    "limits",
+    "warn",
+    "needs",
+    "token",
     "method",
     "path",
     "query",
@@ -35,19 +38,15 @@ const KEYS: [&str; 17] = [
     "response",
     "paging",
 ];
-const METHODS: [&str; 5] = ["DELETE", "GET", "PATCH", "POST", "PUT"];
-const EFFECTS: [&str; 4] = ["idempotent", "read", "reconcilable", "unsafe"];
+/// `browser` is what a person's browser sends; the engine only writes the page.
+const EFFECTS: [&str; 5] = ["browser", "idempotent", "read", "reconcilable", "unsafe"];
 
 /// Reads one operation.
 pub(super) fn operation<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &Shared<'n>) -> Option<Operation> {
     let fields = reader.fields(&entry.value, "an operation", &KEYS)?;
     let title = reader.need_text(&fields, "title").unwrap_or_default().to_string();
-    reader.maybe_text(&fields, "note");
-    let method = reader.need(&fields, "method").and_then(|node| {
-        reader.word(node, "a method", &METHODS, |word| {
-            METHODS.contains(&word).then(|| reqwest::Method::from_bytes(word.as_bytes()).ok()).flatten()
-        })
-    });
+    let method = reader.need(&fields, "method").and_then(|node| http::method(reader, node));
+    let browser = fields.get("effect").and_then(Node::as_str) == Some("browser");
     let effect = reader.need(&fields, "effect").and_then(|node| reader.word(node, "an effect", &EFFECTS, effect));
     let input = input(reader, fields.get("input"), shared);
     let names = shared.names().with_only("input", property_names(&input));
@@ -67,27 +66,46 @@ pub(super) fn operation<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &
     let shown = shown.with_only("lookups", found.clone());
     let names = names.with_only("lookups", found);
 
-    let paging = fields.get("paging").and_then(|node| paging(reader, node, &shown));
-    let in_url = if paging.is_some() { shown.clone().with_only("page", ["skip", "limit"]) } else { shown.clone() };
+    let paging = fields.get("paging").and_then(|node| response::paging(reader, node, &shown));
+    let page = ["skip", "limit", "number"];
+    let in_url = if paging.is_some() { shown.clone().with_only("page", page) } else { shown.clone() };
     let path = reader.need(&fields, "path").and_then(|node| path(reader, node, &in_url));
-    let query = query(reader, fields.get("query"), &in_url);
-    let headers = headers(reader, &fields, shared, &names);
-    let body = fields.get("body").and_then(|node| tree_of(reader, node, "`body`")).and_then(|n| reader.tree(n, &names));
-    let response = response(reader, fields.get("response"), shared);
+    let query = http::query(reader, fields.get("query"), &in_url);
+    let credentials = http::credentials(reader, &fields, shared, method.as_ref());
+    let token = fields.get("token").and_then(|node| lookup::token(reader, node, shared, &shown));
+    let sent = if browser { shown.clone() } else { names };
+    let sent = if fields.get("token").is_some() { sent.with("token") } else { sent };
+    let headers = http::headers(reader, &fields, &sent);
+    let body = http::body(reader, fields.get("body"), shared, &sent, &credentials);
+    let response = response::response(reader, fields.get("response"), shared, &shown);
+    let needs = reader.each(&fields, "needs", |reader, node| setting(reader, node, shared));
+    let warnings = reader.each(&fields, "warn", |reader, node| warning(reader, node, &shown));
     let made = shown.with("reply").with("status").with("file");
     let (output, outputs) = outputs(reader, fields.get("output"), shared, &made);
     let timeout = timeout(reader, &fields).unwrap_or(shared.timeout);
 
+    if browser {
+        check_browser(reader, entry, &response.decode, body.as_ref(), credentials.is_empty() && headers.is_empty());
+    }
     let (method, effect) = (method?, effect?);
     check_effect(reader, entry, &method, effect, reconcile.is_some(), fields.get("reconcile").is_some());
     Some(Operation {
         name: entry.key.text.clone(),
         title,
+        note: reader.maybe_text(&fields, "note"),
+        capability: reader.maybe_text(&fields, "abstract"),
+        example: fields.get("example").map(Node::to_json),
         method,
         path: path?,
         query,
+        credentials,
         headers,
         body,
+        browser,
+        pace: fields.get("limits").and_then(|node| pace(reader, node)),
+        warnings,
+        needs,
+        token,
         timeout,
         effect,
         input,
@@ -103,11 +121,39 @@ pub(super) fn operation<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &
 
 fn effect(word: &str) -> Option<EffectClass> {
     match word {
-        "read" => Some(EffectClass::Read),
+        // What the engine itself does is to keep a file.
+        "browser" | "read" => Some(EffectClass::Read),
         "idempotent" => Some(EffectClass::Idempotent),
         "reconcilable" => Some(EffectClass::Reconcilable),
         "unsafe" => Some(EffectClass::Unsafe),
         _ => None,
+    }
+}
+
+fn setting(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>) -> Option<String> {
+    let known: Vec<&str> = shared.settings.keys().map(String::as_str).collect();
+    reader.word(node, "a setting", &known, |word| known.contains(&word).then(|| word.to_string()))
+}
+
+fn warning(reader: &mut Reader<'_>, node: &Node, names: &Names) -> Option<Warning> {
+    let fields = reader.fields(node, "a warning", &["if", "text"])?;
+    let when = reader.need(&fields, "if").and_then(|node| reader.condition(node, "`if`", names));
+    let text = reader.need_text(&fields, "text").map(str::to_string);
+    when.zip(text).map(|(when, text)| Warning { when, text })
+}
+
+/// What a browser sends is a form without headers and without secrets, and its answer is for a person.
+fn check_browser(reader: &mut Reader<'_>, entry: &Entry, decode: &Decode, body: Option<&Body>, is_open: bool) {
+    let span = entry.key.span;
+    if !is_open {
+        let message = "what a browser sends has no headers and no credentials: say `auth: none`";
+        reader.error(codes::BODY, span, message);
+    }
+    if !matches!(body, Some(Body::Form { .. })) {
+        reader.error(codes::BODY, span, "what a browser sends is a form: `body: { encoding: form, tree: … }`");
+    }
+    if !matches!(decode, Decode::File { .. }) {
+        reader.error(codes::BODY, span, "the page for a browser is a file: `response: { decode: file }`");
     }
 }
 
@@ -163,10 +209,11 @@ pub(super) fn outputs<'n>(
             reader.wrong_kind(&entry.value, "an output", "a mapping");
             continue;
         };
-        let schema = shared.types.inline(reader, &entry.value, &["from", "optional"]);
+        let schema = shared.types.inline(reader, &entry.value, &["from", "optional", "absent"]);
         let optional = map.get("optional").and_then(Node::as_bool).unwrap_or_default();
+        let absent = map.get("absent").map(Node::to_json);
         if let Some(node) = map.get("from") {
-            outputs.extend(source(reader, node, names).map(|source| (name.clone(), source)));
+            outputs.extend(from(reader, node, names).map(|from| (name.clone(), Source { from, absent })));
         } else {
             reader.error(codes::MISSING_KEY, entry.key.span, format!("the output `{name}` needs the key `from`"));
         }
@@ -183,18 +230,18 @@ pub(super) fn outputs<'n>(
 }
 
 /// A pointer into the reply where it starts with `/`, a tree of templates otherwise.
-fn source(reader: &mut Reader<'_>, node: &Node, names: &Names) -> Option<Source> {
+fn from(reader: &mut Reader<'_>, node: &Node, names: &Names) -> Option<From> {
     let starts = |node: &&Node| node.as_str().is_some_and(|text| text.starts_with('/'));
     let nodes = reader.one_or_more(node);
     if nodes.iter().all(starts) {
         let pointers = nodes.into_iter().filter_map(|node| reader.pointer(node, "`from`"));
-        return Some(Source::Reply(Pointers(pointers.collect())));
+        return Some(From::Reply(Pointers(pointers.collect())));
     }
     if node.as_str().is_none() && node.as_mapping().is_none() {
         reader.wrong_kind(node, "`from`", "a pointer into the reply, a list of pointers, or a template");
         return None;
     }
-    reader.tree(node, names).map(Source::Built)
+    reader.tree(node, names).map(From::Built)
 }
 
 fn path(reader: &mut Reader<'_>, node: &Node, names: &Names) -> Option<crate::template::Template> {
@@ -203,94 +250,4 @@ fn path(reader: &mut Reader<'_>, node: &Node, names: &Names) -> Option<crate::te
         reader.error(codes::WRONG_VALUE, node.span, message);
     }
     reader.template(node, "`path`", names)
-}
-
-/// What stands under `tree`, the only key for now; encodings other than JSON will stand beside it.
-fn tree_of<'n>(reader: &mut Reader<'_>, node: &'n Node, what: &'n str) -> Option<&'n Node> {
-    let fields = reader.fields(node, what, &["tree"])?;
-    reader.need(&fields, "tree")
-}
-
-fn query(reader: &mut Reader<'_>, node: Option<&Node>, names: &Names) -> Vec<(String, Tree)> {
-    let tree = node.and_then(|node| tree_of(reader, node, "`query`")).and_then(|node| reader.tree(node, names));
-    match tree {
-        Some(Tree::Map(entries)) => entries,
-        None => Vec::new(),
-        Some(_) => {
-            if let Some(node) = node {
-                reader.wrong_kind(node, "the tree of `query`", "a mapping");
-            }
-            Vec::new()
-        }
-    }
-}
-
-fn headers(reader: &mut Reader<'_>, fields: &Fields<'_>, shared: &Shared<'_>, names: &Names) -> Vec<HeaderSpec> {
-    let ways: Vec<&str> = shared.auth.keys().map(String::as_str).collect();
-    let chosen = match fields.get("auth") {
-        Some(node) => reader.word(node, "a way to authenticate", &ways, |word| shared.auth.get(word).cloned()),
-        None => shared.auth.get("default").cloned(),
-    };
-    let mut headers = chosen.unwrap_or_default();
-    for entry in fields.get("headers").map_or(&[][..], |node| reader.entries(node, "`headers`")) {
-        let name = reqwest::header::HeaderName::from_bytes(entry.key.text.to_ascii_lowercase().as_bytes());
-        let Ok(name) = name else {
-            reader.error(codes::WRONG_VALUE, entry.key.span, format!("`{}` is no name of a header", entry.key.text));
-            continue;
-        };
-        let value = reader.template(&entry.value, "a header", names);
-        headers.extend(value.map(|value| HeaderSpec { name: name.as_str().to_string(), value, credential: false }));
-    }
-    headers
-}
-
-fn response(reader: &mut Reader<'_>, node: Option<&Node>, shared: &Shared<'_>) -> Response {
-    let mut response = Response {
-        expect: vec![StatusRange { from: 200, to: 299 }],
-        decode: Decode::Json,
-        ok_when: Vec::new(),
-        done_when: Vec::new(),
-    };
-    let keys = ["expect", "decode", "media_type", "check", "ok_when", "done_when"];
-    let Some(fields) = node.and_then(|node| reader.fields(node, "`response`", &keys)) else { return response };
-    if let Some(node) = fields.get("expect") {
-        response.expect = reader.statuses(node);
-    }
-    if let Some(node) = fields.get("done_when") {
-        response.done_when = reader.statuses(node);
-    }
-    if let Some(node) = fields.get("ok_when") {
-        response.ok_when = lookup::tests(reader, node, shared, &Names::default());
-    }
-    let media_type = reader.maybe_text(&fields, "media_type");
-    let check = fields
-        .get("check")
-        .and_then(|node| reader.word(node, "a check", &["pdf"], |word| (word == "pdf").then_some(FileCheck::Pdf)));
-    if let Some(node) = fields.get("decode") {
-        let decode = reader.word(node, "what a body is", &["file", "ignore", "json"], |word| match word {
-            "json" => Some(Decode::Json),
-            "ignore" => Some(Decode::Ignore),
-            "file" => Some(Decode::File {
-                media_type: media_type.clone().unwrap_or_else(|| "application/octet-stream".to_string()),
-                check,
-            }),
-            _ => None,
-        });
-        response.decode = decode.unwrap_or(response.decode);
-    }
-    response
-}
-
-fn paging(reader: &mut Reader<'_>, node: &Node, names: &Names) -> Option<Paging> {
-    let fields = reader.fields(node, "`paging`", &["style", "size", "items", "id", "total", "most"])?;
-    if let Some(node) = reader.need(&fields, "style") {
-        reader.word(node, "a style of paging", &["offset"], |word| (word == "offset").then_some(()));
-    }
-    reader.need(&fields, "size");
-    let size = reader.integer(&fields, "size", 1, PAGE_SIZE_MAX).and_then(|size| u64::try_from(size).ok());
-    let items = reader.need(&fields, "items").and_then(|node| reader.pointer(node, "`items`"));
-    let id = reader.need(&fields, "id").and_then(|node| reader.pointer(node, "`id`"));
-    let total = fields.get("total").and_then(|node| reader.pointer(node, "`total`"));
-    let most = fields.get("most").and_then(|node| reader.template(node, "`most`", names));
-    Some(Paging { size: size?, items: items?, id: id?, total, most })
 }

@@ -4,8 +4,9 @@
 use super::StatusRange;
 use super::names::Names;
 use crate::codes;
+use crate::condition::Condition;
 use crate::pointer::{Pointer, Pointers};
-use crate::template::{Template, Tree};
+use crate::template::{Mistake, Template, Tree};
 use engross_source::yaml::Mapping;
 use engross_source::{Code, Diagnostic, Node, SourceFile, Span, Value as Yaml, nearest};
 
@@ -216,25 +217,59 @@ impl<'a> Reader<'a> {
         match Template::parse(text) {
             Ok(template) => {
                 for expr in template.exprs() {
-                    if let Err(problem) = names.check(expr) {
-                        let span = node.map_range(self.file, expr.at.start, expr.at.end);
-                        let mut told = Diagnostic::error(problem.code, self.file.path(), span, problem.message);
-                        told.hint = problem.hint;
-                        self.found.push(told);
-                    }
+                    let span = node.map_range(self.file, expr.at.start, expr.at.end);
+                    expr.paths().for_each(|path| self.check_name(path, span, names));
                 }
                 Some(template)
             }
             Err(mistakes) => {
-                for mistake in mistakes {
-                    let span = node.map_range(self.file, mistake.at.start, mistake.at.end);
-                    let mut told = Diagnostic::error(codes::TEMPLATE, self.file.path(), span, mistake.message);
-                    told.hint = mistake.hint;
-                    self.found.push(told);
-                }
+                self.mistakes(node, codes::TEMPLATE, mistakes);
                 None
             }
         }
+    }
+
+    fn check_name(&mut self, path: &[String], span: Span, names: &Names) {
+        if let Err(problem) = names.check(path) {
+            let mut told = Diagnostic::error(problem.code, self.file.path(), span, problem.message);
+            told.hint = problem.hint;
+            self.found.push(told);
+        }
+    }
+
+    fn mistakes(&mut self, node: &Node, code: Code, mistakes: Vec<Mistake>) {
+        for mistake in mistakes {
+            let span = node.map_range(self.file, mistake.at.start, mistake.at.end);
+            let mut told = Diagnostic::error(code, self.file.path(), span, mistake.message);
+            told.hint = mistake.hint;
+            self.found.push(told);
+        }
+    }
+
+    /// A condition whose names are among `names`.
+    pub(super) fn condition(&mut self, node: &Node, what: &str, names: &Names) -> Option<Condition> {
+        let text = self.text(node, what)?;
+        match Condition::parse(text) {
+            Ok(condition) => {
+                condition.paths().into_iter().for_each(|path| self.check_name(path, node.span, names));
+                Some(condition)
+            }
+            Err(mistake) => {
+                self.mistakes(node, codes::CONDITION, vec![mistake]);
+                None
+            }
+        }
+    }
+
+    /// Several things under a key that may be there, each read by `make`.
+    pub(super) fn each<T>(
+        &mut self,
+        fields: &Fields<'_>,
+        key: &str,
+        mut make: impl FnMut(&mut Self, &Node) -> Option<T>,
+    ) -> Vec<T> {
+        let nodes = fields.get(key).map_or_else(Vec::new, |node| self.one_or_more(node));
+        nodes.into_iter().filter_map(|node| make(self, node)).collect()
     }
 
     /// The template under a key that must be there.

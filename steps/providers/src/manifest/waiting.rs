@@ -1,13 +1,14 @@
-//! `lifecycle:`, `awaits:` and `webhooks:`: what the world does to an object, and how it is heard of.
+//! `lifecycle:` and `awaits:`: what the world does to an object, and how it is waited for.
 
 use super::calls::property_names;
-use super::load::{Shared, header_name, known_status};
+use super::load::{Shared, known_status};
+use super::names::Names;
 use super::operation::{input, outputs};
-use super::reader::Reader;
-use super::{Await, AwaitOutcome, Scheme, Webhooks, lookup};
+use super::reader::{Fields, Reader};
+use super::{Await, AwaitOutcome, AwaitWhen, StatusFrom, lookup};
 use crate::codes;
+use crate::condition::Condition;
 use crate::limits::{POLL_MS_MAX, POLL_MS_MIN, POLL_S_DEFAULT};
-use crate::pointer::Pointers;
 use crate::template::fold;
 use engross_source::Node;
 use engross_source::yaml::Entry;
@@ -18,19 +19,45 @@ use serde_json::json;
 const OWN_OUTCOMES: [&str; 2] = ["timed_out", "failed"];
 
 /// Where the status stands, and the statuses that are known, folded.
-pub(super) fn lifecycle(reader: &mut Reader<'_>, node: Option<&Node>) -> (Option<Pointers>, Vec<String>) {
-    let Some(fields) = node.and_then(|node| reader.fields(node, "`lifecycle`", &["status", "known"])) else {
+pub(super) fn lifecycle(reader: &mut Reader<'_>, node: Option<&Node>) -> (Option<StatusFrom>, Vec<String>) {
+    let Some(fields) = node.and_then(|node| reader.fields(node, "`lifecycle`", &["status", "derive", "known"])) else {
         return (None, Vec::new());
     };
-    let status = reader.need(&fields, "status").map(|node| reader.pointers(node, "`status`"));
     let known = reader.need(&fields, "known").map_or(&[][..], |node| reader.list(node, "`known`"));
-    let known = known.iter().filter_map(|node| reader.text(node, "a status").map(fold)).collect();
+    let known: Vec<String> = known.iter().filter_map(|node| reader.text(node, "a status").map(fold)).collect();
+    let status = match fields.get("derive") {
+        Some(node) => {
+            if let Some(node) = fields.get("status") {
+                reader.error(codes::WRONG_VALUE, node.span, "a status is either read (`status`) or derived (`derive`)");
+            }
+            Some(StatusFrom::Derived(derived(reader, node, &known)))
+        }
+        None => {
+            let pointers = reader.need(&fields, "status").map(|node| reader.pointers(node, "`status`"));
+            pointers.filter(|pointers| !pointers.0.is_empty()).map(StatusFrom::At)
+        }
+    };
     (status, known)
+}
+
+fn derived(reader: &mut Reader<'_>, node: &Node, known: &[String]) -> Vec<(Condition, String)> {
+    let names = Names::default().with("doc");
+    let mut rules = Vec::new();
+    for item in reader.list(node, "`derive`") {
+        let Some(fields) = reader.fields(item, "a rule for the status", &["if", "is"]) else { continue };
+        let when = reader.need(&fields, "if").and_then(|node| reader.condition(node, "`if`", &names));
+        let status = reader.need(&fields, "is").and_then(|node| {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            reader.word(node, "a status", &known, |word| Some(fold(word)).filter(|word| known.contains(&word.as_str())))
+        });
+        rules.extend(when.zip(status));
+    }
+    rules
 }
 
 /// One entry of `awaits:`.
 pub(super) fn wait<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &Shared<'n>) -> Option<Await> {
-    let keys = ["title", "note", "input", "output", "subject", "poll_s", "look", "outcomes"];
+    let keys = ["title", "note", "input", "output", "subject", "poll_s", "look", "reads", "outcomes"];
     reader.name(&entry.key.text, entry.key.span);
     if shared.operations.contains(&entry.key.text.as_str()) {
         let message = format!("`{}` is the name of an operation already", entry.key.text);
@@ -38,7 +65,7 @@ pub(super) fn wait<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &Share
     }
     let fields = reader.fields(&entry.value, "an await", &keys)?;
     let title = reader.need_text(&fields, "title").unwrap_or_default().to_string();
-    reader.maybe_text(&fields, "note");
+    let note = reader.maybe_text(&fields, "note");
     let mut input = input(reader, fields.get("input"), shared);
     let names = shared.names().with_only("input", property_names(&input)).without_settings(&shared.secrets);
     let subject = reader.need_template(&fields, "subject", &names);
@@ -47,8 +74,9 @@ pub(super) fn wait<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &Share
     let poll_s =
         reader.integer(&fields, "poll_s", seconds(POLL_MS_MIN), seconds(POLL_MS_MAX)).unwrap_or(POLL_S_DEFAULT);
     let made = names.with("reply").with("status");
+    let (made, reads) = reads(reader, &fields, shared, made);
     let (output, outputs) = outputs(reader, fields.get("output"), shared, &made);
-    let outcomes = reader.need(&fields, "outcomes").map(|node| outcomes(reader, node, shared));
+    let outcomes = reader.need(&fields, "outcomes").map(|node| outcomes(reader, node, shared, &made));
     if let Some(properties) = input.get_mut("properties").and_then(|p| p.as_object_mut()) {
         properties.insert(
             "poll".to_string(),
@@ -62,18 +90,37 @@ pub(super) fn wait<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &Share
     Some(Await {
         name: entry.key.text.clone(),
         title,
+        note,
         input,
         output,
         outputs,
         subject: subject?,
         poll_ms: poll_s.unsigned_abs().saturating_mul(1000),
         look: look?,
+        reads,
         outcomes: outcomes?,
     })
 }
 
-/// The outcomes, the good one first, the others in the order of the file.
-fn outcomes(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>) -> Vec<AwaitOutcome> {
+/// What is read after the look. Each may use what was read before it.
+fn reads(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    shared: &Shared<'_>,
+    names: Names,
+) -> (Names, Vec<(String, super::Call)>) {
+    let entries = fields.get("reads").map_or(&[][..], |node| reader.entries(node, "`reads`"));
+    let (mut reads, mut known) = (Vec::new(), Vec::new());
+    for entry in entries {
+        let names = names.clone().with_only("reads", known.clone());
+        reads.extend(lookup::call(reader, &entry.value, shared, &names).map(|call| (entry.key.text.clone(), call)));
+        known.push(entry.key.text.clone());
+    }
+    (names.with_only("reads", known), reads)
+}
+
+/// The outcomes in the order of the file.
+fn outcomes(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>, names: &Names) -> Vec<AwaitOutcome> {
     let mut outcomes = Vec::new();
     for entry in reader.entries(node, "`outcomes`") {
         let name = entry.key.text.as_str();
@@ -82,7 +129,7 @@ fn outcomes(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>) -> Vec<Aw
             let message = format!("`{name}` is an outcome that every await has by itself");
             reader.error(codes::WRONG_VALUE, entry.key.span, message);
         }
-        let Some(fields) = reader.fields(&entry.value, "an outcome", &["kind", "status"]) else { continue };
+        let Some(fields) = reader.fields(&entry.value, "an outcome", &["kind", "status", "if"]) else { continue };
         let kind = reader.need(&fields, "kind").and_then(|node| {
             reader.word(node, "a kind of outcome", &["bad", "good", "neutral"], |word| match word {
                 "good" => Some(OutcomeKind::Good),
@@ -91,39 +138,18 @@ fn outcomes(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>) -> Vec<Aw
                 _ => None,
             })
         });
-        let statuses = reader.need(&fields, "status").map(|node| reader.one_or_more(node)).unwrap_or_default();
-        let statuses = statuses.into_iter().filter_map(|node| known_status(reader, node, shared)).collect();
-        outcomes.extend(kind.map(|kind| AwaitOutcome { name: name.to_string(), kind, statuses }));
+        let when = match fields.get("if") {
+            Some(node) => reader.condition(node, "`if`", names).map(AwaitWhen::If),
+            None => {
+                let statuses = reader.need(&fields, "status").map(|node| reader.one_or_more(node)).unwrap_or_default();
+                let statuses = statuses.into_iter().filter_map(|node| known_status(reader, node, shared));
+                Some(AwaitWhen::Status(statuses.collect()))
+            }
+        };
+        outcomes.extend(kind.zip(when).map(|(kind, when)| AwaitOutcome { name: name.to_string(), kind, when }));
     }
     if outcomes.iter().filter(|outcome| outcome.kind == OutcomeKind::Good).count() != 1 {
         reader.error(codes::WRONG_VALUE, node.span, "exactly one outcome is good");
     }
-    outcomes.sort_by_key(|outcome| outcome.kind != OutcomeKind::Good);
     outcomes
-}
-
-/// `webhooks:`.
-pub(super) fn webhooks(reader: &mut Reader<'_>, node: &Node) -> Option<Webhooks> {
-    let fields = reader.fields(node, "`webhooks`", &["verify", "type", "correlate", "dedupe", "ack"])?;
-    let verify = reader.need(&fields, "verify");
-    let verify = verify.and_then(|node| reader.fields(node, "`verify`", &["header", "scheme", "prefix"]));
-    let header = verify.and_then(|fields| reader.need(&fields, "header")).and_then(|node| header_name(reader, node));
-    let scheme = verify.and_then(|fields| reader.need(&fields, "scheme"));
-    let scheme = scheme.and_then(|node| reader.word(node, "a scheme", &Scheme::NAMES, Scheme::named));
-    let prefix = verify.and_then(|fields| reader.maybe_text(&fields, "prefix"));
-    let kind = reader.need(&fields, "type").map(|node| reader.pointers(node, "`type`"));
-    let correlate = reader.need(&fields, "correlate").map(|node| reader.pointers(node, "`correlate`"));
-    let dedupe = reader.need(&fields, "dedupe").map_or(&[][..], |node| reader.list(node, "`dedupe`"));
-    let dedupe = dedupe.iter().map(|node| reader.pointers(node, "`dedupe`")).collect();
-    let ack = fields.get("ack").and_then(|node| reader.fields(node, "`ack`", &["status"]));
-    let ack = ack.and_then(|fields| reader.integer(&fields, "status", 200, 299));
-    Some(Webhooks {
-        header: header?,
-        scheme: scheme?,
-        prefix: prefix.unwrap_or_default(),
-        kind: kind?,
-        correlate: correlate?,
-        dedupe,
-        ack: ack.and_then(|status| u16::try_from(status).ok()).unwrap_or(200),
-    })
 }

@@ -5,8 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// Every filter's name, in order.
-pub(crate) const FILTERS: [&str; 12] =
-    ["base64", "default", "fold", "iso8601", "join", "json", "lower", "minus", "string", "trim", "unix", "upper"];
+pub(crate) const FILTERS: [&str; 13] = [
+    "base64", "default", "fold", "iso8601", "join", "json", "lower", "minus", "spread", "string", "trim", "unix",
+    "upper",
+];
 
 /// A filter with its argument.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +29,8 @@ pub(crate) enum Filter {
     Lower,
     /// A time so many seconds earlier, as RFC 3339.
     Minus(i64),
+    /// The items of a list one by one, where it stands as an item of another list; the value itself elsewhere.
+    Spread,
     /// A number or boolean as text.
     String,
     /// Text without white space around it.
@@ -44,7 +48,7 @@ impl Filter {
             return Ok(if let Self::Default(value) = self { Some(value.clone()) } else { None });
         };
         Ok(Some(match self {
-            Self::Default(_) => value,
+            Self::Default(_) | Self::Spread => value,
             Self::Base64 => Value::String(STANDARD.encode(text(&value)?)),
             Self::Fold => Value::String(fold(text(&value)?)),
             Self::Lower => Value::String(text(&value)?.to_lowercase()),

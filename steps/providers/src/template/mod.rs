@@ -33,6 +33,8 @@ pub(crate) enum Part {
 pub(crate) struct Expr {
     /// `input.name` as its segments; never empty.
     pub(crate) path: Vec<String>,
+    /// What stands after `??`: the first that is there counts.
+    pub(crate) otherwise: Vec<Vec<String>>,
     pub(crate) filters: Vec<Filter>,
     /// Its bytes in the text, for messages.
     pub(crate) at: Range<usize>,
@@ -42,6 +44,15 @@ impl Template {
     /// Reads a template.
     pub(crate) fn parse(text: &str) -> Result<Self, Vec<Mistake>> {
         parse::parse(text)
+    }
+
+    /// It as people read it: names in angle brackets, filters left out.
+    pub(crate) fn source(&self) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Expr(expr) => format!("<{}>", expr.path.join(".")),
+        };
+        self.parts.iter().map(part).collect()
     }
 
     /// Its expressions.
@@ -72,9 +83,19 @@ impl Template {
 }
 
 impl Expr {
+    /// All paths it may draw from, the first one first.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &[String]> {
+        std::iter::once(&self.path).chain(&self.otherwise).map(Vec::as_slice)
+    }
+
+    /// Whether its list is spliced into the list it stands in.
+    fn is_spread(&self) -> bool {
+        self.filters.last() == Some(&Filter::Spread)
+    }
+
     /// Its value; nothing where it is absent.
     pub(crate) fn eval(&self, scope: &Scope<'_>) -> Result<Option<Value>, String> {
-        let mut value = scope.get(&self.path).cloned();
+        let mut value = self.paths().find_map(|path| scope.get(path)).cloned();
         for filter in &self.filters {
             // What is known only later goes through every filter as it is.
             if scope.is_preview() && value.as_ref().is_some_and(is_placeholder) {
@@ -105,7 +126,10 @@ impl Tree {
             Self::List(items) => {
                 let mut list = Vec::new();
                 for item in items {
-                    list.extend(item.eval(scope)?);
+                    match (item.eval(scope)?, item.is_spread()) {
+                        (Some(Value::Array(inner)), true) => list.extend(inner),
+                        (value, _) => list.extend(value),
+                    }
                 }
                 Ok((items.is_empty() || !list.is_empty()).then_some(Value::Array(list)))
             }
@@ -119,6 +143,10 @@ impl Tree {
                 Ok((entries.is_empty() || !map.is_empty()).then_some(Value::Object(map)))
             }
         }
+    }
+
+    fn is_spread(&self) -> bool {
+        matches!(self, Self::Text(Template { parts }) if matches!(parts.as_slice(), [Part::Expr(expr)] if expr.is_spread()))
     }
 
     /// As [`Tree::eval`], but a map that lost all its entries is the empty one.
@@ -167,6 +195,9 @@ mod tests {
         check("${input.missing|default('x')}", Ok(Some(json!("x"))));
         check("${input.empty|default('x')}", Ok(Some(json!(""))));
         check("${input.missing|trim|upper}", Ok(None));
+        check("${input.missing ?? input.id|upper}", Ok(Some(json!("C1"))));
+        check("${input.null ?? input.id}", Ok(Some(Value::Null)));
+        check("${input.missing??input.gone}", Ok(None));
     }
 
     #[test]
@@ -192,11 +223,12 @@ mod tests {
             ("list".into(), Tree::List(vec![text("${input.missing}"), text("${input.n}")])),
             ("null".into(), text("${input.null}")),
             ("empty".into(), Tree::Map(Vec::new())),
+            ("more".into(), Tree::List(vec![text("${input.list|spread}"), text("${input.missing|spread}"), text("c")])),
             ("one".into(), Tree::Literal(json!(1))),
         ]);
         let names = names();
         let found = tree.eval(&Scope::new(&names, false));
-        assert_eq!(found, Ok(Some(json!({"list": [5], "null": null, "empty": {}, "one": 1}))));
+        assert_eq!(found, Ok(Some(json!({"list": [5], "null": null, "empty": {}, "more": ["a", "b", "c"], "one": 1}))));
     }
 
     #[test]

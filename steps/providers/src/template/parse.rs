@@ -1,4 +1,5 @@
-//! The reader of templates: `${` path, then filters after `|`, each with at most one argument in round brackets, `}`.
+//! The reader of templates: `${` path, more paths after `??`, then filters after `|`, each with at most one argument in
+//! round brackets, `}`.
 //! `$${` is the text `${`. It reports every mistake of a text, not only the first.
 
 use super::{Expr, FILTERS, Filter, Part, Template};
@@ -72,13 +73,15 @@ fn closing(text: &str) -> Option<usize> {
 
 fn expr(inner: &str, start: usize, whole: Range<usize>) -> Result<Expr, Mistake> {
     let mut pieces = split(inner).into_iter();
-    let (_, path) = pieces.next().unwrap_or_default();
-    let path = path.trim();
+    let (_, paths) = pieces.next().unwrap_or_default();
     let is_name = |segment: &str| {
         !segment.is_empty() && segment.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
     };
-    let path: Vec<String> = path.split('.').map(str::to_string).collect();
-    if !path.iter().all(|segment| is_name(segment)) {
+    let segments = |path: &str| -> Vec<String> { path.trim().split('.').map(str::to_string).collect() };
+    let mut paths = paths.split("??").map(segments);
+    let path = paths.next().unwrap_or_default();
+    let otherwise: Vec<Vec<String>> = paths.collect();
+    if !std::iter::once(&path).chain(&otherwise).flatten().all(|segment| is_name(segment)) {
         let message = "a template starts with a name such as `input.contract_id`";
         return Err(Mistake::new(whole, message));
     }
@@ -87,7 +90,7 @@ fn expr(inner: &str, start: usize, whole: Range<usize>) -> Result<Expr, Mistake>
         let at = start + offset..start + offset + piece.len();
         filters.push(filter(piece.trim(), at)?);
     }
-    Ok(Expr { path, filters, at: whole })
+    Ok(Expr { path, otherwise, filters, at: whole })
 }
 
 /// The pieces between bars outside of quotes, with their offsets.
@@ -141,6 +144,7 @@ fn filter(text: &str, at: Range<usize>) -> Result<Filter, Mistake> {
         "iso8601" => Filter::Iso8601,
         "json" => Filter::Json,
         "lower" => Filter::Lower,
+        "spread" => Filter::Spread,
         "string" => Filter::String,
         "trim" => Filter::Trim,
         "unix" => Filter::Unix,

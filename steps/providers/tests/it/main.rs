@@ -3,8 +3,10 @@
 mod awaits;
 mod connections;
 mod errors;
+mod examples;
 mod lookups;
 mod manifests;
+mod paperlex;
 mod previews;
 mod reconciling;
 mod requests;

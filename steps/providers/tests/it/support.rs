@@ -166,9 +166,19 @@ pub(crate) fn connection(provider: &str, base_url: &str) -> Connection {
         name: provider.to_string(),
         provider: provider.to_string(),
         base_url: Some(base_url.parse().expect(base_url)),
-        settings: BTreeMap::from([("api_key".to_string(), Setting::Secret(API_KEY.into()))]),
+        settings: settings(provider),
         webhook: WebhookSettings::default(),
         concurrency: 4,
+    }
+}
+
+fn settings(provider: &str) -> BTreeMap<String, Setting> {
+    let setting = |name: &str, value: &str| (name.to_string(), Setting::Secret(value.into()));
+    let plain = |name: &str, value: &str| (name.to_string(), Setting::Plain(value.to_string()));
+    match provider {
+        "paperlex" => BTreeMap::from([setting("token", API_KEY), plain("public_token", "public-0123")]),
+        "docjuris" => BTreeMap::from([plain("account_id", "account-1"), setting("api_key", API_KEY)]),
+        _ => BTreeMap::from([setting("api_key", API_KEY)]),
     }
 }
 
@@ -196,7 +206,12 @@ pub(crate) fn context_with(connection: Connection, files: Arc<Memory>) -> StepCo
 
 /// The base path of each provider's addresses.
 pub(crate) fn base(provider: &str, server: &Server) -> String {
-    let path = if provider == "juro" { "v3" } else { "v2" };
+    let path = match provider {
+        "juro" => "v3",
+        "juro_v2" => "v2",
+        "contract_signatures" => "webapi",
+        _ => "v1",
+    };
     format!("http://{}/{path}", server.address)
 }
 
@@ -209,7 +224,20 @@ pub(crate) async fn stage(provider_name: &str, name: &str, script: Vec<Say>) -> 
 
 /// Executes a step and tells everything: the requests on the wire, and what came of them.
 pub(crate) async fn told(provider: &str, name: &str, input: Value, script: Vec<Say>) -> String {
-    let (step, server, context) = stage(provider, name, script).await;
+    told_with(provider, name, input, script, Arc::new(Memory::default())).await
+}
+
+/// The same with files that are there already.
+pub(crate) async fn told_with(
+    provider_name: &str,
+    name: &str,
+    input: Value,
+    script: Vec<Say>,
+    files: Arc<Memory>,
+) -> String {
+    let server = Server::start(script).await;
+    let context = context_with(connection(provider_name, &base(provider_name, &server)), files);
+    let step = step(provider(provider_name).as_ref(), name);
     check_input(step.as_ref(), &input);
     let result = step.execute(&context, &input).await;
     let mut text = String::new();
@@ -225,6 +253,38 @@ pub(crate) async fn told(provider: &str, name: &str, input: Value, script: Vec<S
         }
     }
     text
+}
+
+/// Everything about several steps, one after the other.
+pub(crate) async fn vectors(provider: &str, steps: Vec<(&str, Value, Say)>) -> String {
+    let mut text = String::new();
+    for (name, input, say) in steps {
+        let told = told(provider, name, input, vec![say]).await;
+        let _ = writeln!(text, "=== {provider}/{name}\n{told}\n");
+    }
+    text
+}
+
+/// What looking for an earlier attempt finds, in words, and the requests that it took.
+pub(crate) async fn looked(provider: &str, name: &str, input: Value, script: Vec<Say>) -> (String, Vec<String>) {
+    let (step, server, context) = stage(provider, name, script).await;
+    check_input(step.as_ref(), &input);
+    let found = match step.reconcile(&context, &input).await {
+        Ok(engross_step_api::Reconciled::NotDone) => "not done".to_string(),
+        Ok(engross_step_api::Reconciled::Done(done)) => format!("done {}", done.outputs),
+        Err(error) => {
+            assert_eq!(error.effect, engross_step_api::EffectState::Unknown, "a failed look leaves the doubt: {error}");
+            format!("{}: {}", error.class.as_str(), error.message)
+        }
+    };
+    (found, server.lines())
+}
+
+/// The error of a step with these answers: its class, what is said about the effect, and its code.
+pub(crate) async fn failed(provider: &str, name: &str, input: Value, script: Vec<Say>) -> String {
+    let (step, _server, context) = stage(provider, name, script).await;
+    let error = step.execute(&context, &input).await.expect_err("an error");
+    format!("{} {:?} {}", error.class.as_str(), error.effect, error.code)
 }
 
 /// A test's own input must be one that the engine would let through.
