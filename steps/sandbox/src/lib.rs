@@ -17,6 +17,7 @@
 //! - Documented rate limits are not enforced by themselves; a fault rule answers 429 when a test wants one (`faults`).
 //! - Juro has no event for a signer who declines: the status becomes `rejected` and `contract.edit` is sent.
 
+mod contract_signatures;
 mod control;
 mod counters;
 mod delivery;
@@ -29,6 +30,7 @@ mod limits;
 mod listener;
 mod multipart;
 mod options;
+mod paper;
 mod paperlex;
 mod postman;
 mod sandbox;

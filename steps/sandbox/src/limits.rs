@@ -62,3 +62,15 @@ pub(crate) const CALLBACK_FAILURES_MAX: u32 = 25;
 pub(crate) const SESSION_HOURS: i64 = 24;
 /// Seconds that a review session may be made to last: ten years.
 pub(crate) const SESSION_SECONDS_MAX: i64 = 315_360_000;
+/// Signers of one contract of Contract Signatures, which the documents bound.
+pub(crate) const SIGNERS_MAX: usize = 26;
+/// Watchers of one contract of Contract Signatures.
+pub(crate) const WATCHERS_MAX: usize = 50;
+/// Contracts on a page of a search when the client does not say (Contract Signatures: 10).
+pub(crate) const SEARCH_PAGE_DEFAULT: usize = 10;
+/// Contracts on a page of a search at most (Contract Signatures: 100).
+pub(crate) const SEARCH_PAGE_MAX: usize = 100;
+/// Days from the creation of a contract of Contract Signatures to its end, as in the documents' example.
+pub(crate) const CONTRACT_DAYS: i64 = 7;
+/// API keys of Contract Signatures that can be made.
+pub(crate) const KEYS_MAX: usize = 100;

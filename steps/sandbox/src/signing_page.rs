@@ -21,7 +21,7 @@ use crate::limits::NAME_CHARS_MAX;
 use crate::listener::Line;
 use crate::wire::{Problem, Reply};
 use crate::world::{Shared, World};
-use crate::{juro, paperlex};
+use crate::{contract_signatures, juro, paperlex};
 
 /// Where one provider's people sign.
 pub(crate) struct Desk {
@@ -34,7 +34,7 @@ pub(crate) struct Desk {
 }
 
 /// The desks of all providers.
-static DESKS: [&Desk; 2] = [&juro::DESK, &paperlex::DESK];
+static DESKS: [&Desk; 3] = [&juro::DESK, &paperlex::DESK, &contract_signatures::DESK];
 
 /// What the page shows.
 #[derive(Default)]

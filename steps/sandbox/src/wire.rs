@@ -95,11 +95,6 @@ impl<'a> Call<'a> {
         self.body
     }
 
-    /// Where the request came from.
-    pub(crate) fn peer(&self) -> IpAddr {
-        self.attempt.peer
-    }
-
     /// The body as a form of several parts, or 400.
     pub(crate) fn multipart(&self) -> Result<&'a Multipart, Problem> {
         match self.attempt.multipart {

@@ -5,6 +5,7 @@
 //! must be sent as `application/json`, so that no web page can post here behind its reader's back. What is directly here is
 //! about the whole sandbox or about Juro, which was first; the other providers have a folder of their own each.
 
+mod contract_signatures;
 mod paperlex;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/faults", get(show_faults).post(set_faults))
         .route("/settings", post(set_settings))
         .nest("/paperlex", paperlex::router())
+        .nest("/contract_signatures", contract_signatures::router())
         .route("/contracts", get(list_contracts))
         .route("/contracts/{id}", get(show_contract))
         .route("/contracts/{id}/{action}", post(act))

@@ -1,6 +1,7 @@
 //! The sandbox as a client sees it: real HTTP on loopback, nothing reached into.
 
 mod bench;
+mod contract_signatures;
 mod control;
 mod faults;
 mod pages;
