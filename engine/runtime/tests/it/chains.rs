@@ -1,6 +1,6 @@
 //! Runs from start to end: chains, cancellation, the end of the engine, and callers that go away.
 
-use crate::lab::{Answer, Ask, Gate};
+use crate::lab::{Answer, Ask, Gate, PATIENCE};
 use crate::world::{World, error_of, outcome_of, question, state_of};
 use engross_core::{Person, RunId, RunStatus, Verdict};
 use engross_runtime::Error;
@@ -33,7 +33,7 @@ async fn no_effect_leaves_when_the_store_cannot_keep_its_intent() {
     let world = World::new().await;
     world.line.refuse_intents();
     let run = world.start(CHAIN).await;
-    let reason = world.committer.failed().await;
+    let reason = tokio::time::timeout(PATIENCE, world.committer.failed()).await.unwrap();
     assert!(reason.contains("no space is left"), "{reason}");
     assert_eq!(world.facts(&run, "create"), ["step_scheduled"]);
     assert_eq!(world.lab.count("create", Ask::Execute), 0);

@@ -4,6 +4,7 @@ use crate::lab::{Answer, Ask};
 use crate::world::{World, error_of, outcome_of, state_of};
 use engross_core::{ErrorClass, Person, RunId, RunStatus, StepError};
 use serde_json::json;
+use std::time::Duration;
 
 /// A world whose engine has died while a step was at work, and the run. The clock went on by `ms` meanwhile.
 async fn died_in(step: &str, ms: i64, looked_up: Option<Answer>) -> (World, RunId) {
@@ -76,7 +77,8 @@ async fn an_unsafe_effect_is_a_doubt_and_stays_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_effect_is_looked_up_even_when_its_time_ran_out_while_no_engine_ran() {
     let step = "uses: acme/send, timeout: 1h";
-    let (world, run) = died_in(step, 7_200_000, Some(Answer::Done(json!({ "id": "found" })))).await;
+    let found = Answer::Takes(Duration::from_millis(50), Box::new(Answer::Done(json!({ "id": "found" }))));
+    let (world, run) = died_in(step, 7_200_000, Some(found)).await;
     assert_eq!(world.until_over(&run).await.status, RunStatus::Succeeded);
     assert_eq!(asked(&world), (1, 1));
 

@@ -11,7 +11,11 @@ use engross_store::{MemoryStore, Store};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
+
+/// So long a test waits for what must happen before it says that it does not.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a step is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +40,8 @@ pub(crate) enum Answer {
     Nothing,
     /// This, once the gate is open.
     After(Gate, Box<Answer>),
+    /// This, after so long: a provider that takes its time.
+    Takes(Duration, Box<Answer>),
 }
 
 /// Closed until it is opened.
@@ -100,8 +106,9 @@ impl Lab {
 
     pub(crate) async fn until_called(&self, step: &str, ask: Ask, times: usize) {
         let mut called = self.called.subscribe();
-        while self.count(step, ask) < times {
-            called.changed().await.unwrap();
+        let enough = called.wait_for(|_| self.count(step, ask) >= times);
+        if tokio::time::timeout(PATIENCE, enough).await.is_err() {
+            panic!("{step} is not asked to {ask:?} {times} times, but {}", self.count(step, ask));
         }
     }
 
@@ -236,6 +243,11 @@ impl Scripted {
                 Answer::Hangs => std::future::pending().await,
                 Answer::Parks(wait) => Ok(Some(StepResult::Parked(wait))),
                 Answer::Nothing => Ok(None),
+                Answer::Takes(time, then) => {
+                    tokio::time::sleep(time).await;
+                    answer = *then;
+                    continue;
+                }
                 Answer::After(gate, then) => {
                     gate.0.acquire().await.unwrap().forget();
                     answer = *then;

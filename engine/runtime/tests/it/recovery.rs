@@ -3,7 +3,9 @@
 use crate::lab::{Answer, Ask};
 use crate::world::{World, question};
 use engross_core::{RunStatus, Verdict};
+use engross_runtime::limits::SWEEP_MS_MAX;
 use engross_store::{RunQuery, Store};
+use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_runs_than_one_page_are_taken_over() {
@@ -59,4 +61,15 @@ async fn a_timer_that_ran_out_while_no_engine_ran_fires_at_the_start() {
     let view = world.until_over(&run).await;
     // The run's own deadline was the first of the two.
     assert_eq!((view.status, view.problem.unwrap().message.as_str()), (RunStatus::Failed, "the run's timeout is over"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_that_is_set_while_the_sweeper_sleeps_wakes_it() {
+    let world = World::new().await;
+    world.lab.on("ask", Ask::Execute, [Answer::Parks(question(1, Some(world.now())))]);
+    let begun = Instant::now();
+    let run = world.start("steps: { ask: { uses: gate } }").await;
+    assert_eq!(world.until_over(&run).await.status, RunStatus::Stopped);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(SWEEP_MS_MAX / 2), "the sweeper slept on: {took:?}");
 }

@@ -1,5 +1,6 @@
 //! The way from an engine to its store: it can be told to fail, to keep writers waiting, or to end as a process does.
 
+use crate::lab::PATIENCE;
 use engross_core::{Event, PlanDigest, Record, RunId, Timestamp};
 use engross_store::{
     Conflict, DueTimers, Error, InboxEntry, InboxQuery, MemoryStore, Result, RunHead, RunQuery, Store, StoredPlan,
@@ -55,7 +56,9 @@ impl Rigged {
     }
 
     pub(crate) async fn until_a_writer_waits(&self) {
-        self.writer_waits.subscribe().wait_for(|waits| *waits).await.unwrap();
+        let mut waits = self.writer_waits.subscribe();
+        let waiting = waits.wait_for(|waits| *waits);
+        assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "nobody writes");
     }
 }
 

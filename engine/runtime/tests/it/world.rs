@@ -1,6 +1,6 @@
 //! An engine with all it needs, and the ways to watch a run.
 
-use crate::lab::Lab;
+use crate::lab::{Lab, PATIENCE};
 use crate::rigged::Rigged;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,10 +15,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
-
-/// So long a test waits for what must happen before it says that it does not.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The token of every connection's hook.
 pub(crate) const TOKEN: &str = "t0ken";
