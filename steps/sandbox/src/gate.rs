@@ -17,11 +17,16 @@ use crate::listener::Line;
 use crate::multipart;
 use crate::wire::{Attempt, Call, Problem, Provider, Reply, Route};
 use crate::world::{Shared, World};
-use crate::{contract_signatures, juro, paperlex};
+use crate::{contract_signatures, docjuris, juro, paperlex};
 
 /// The catalog of emulated providers.
-static PROVIDERS: [&Provider; 4] =
-    [&juro::v3::PROVIDER, &juro::v2::PROVIDER, &paperlex::PROVIDER, &contract_signatures::PROVIDER];
+static PROVIDERS: [&Provider; 5] = [
+    &juro::v3::PROVIDER,
+    &juro::v2::PROVIDER,
+    &paperlex::PROVIDER,
+    &contract_signatures::PROVIDER,
+    &docjuris::PROVIDER,
+];
 
 /// What the answer goes through on its way out.
 enum Passage {

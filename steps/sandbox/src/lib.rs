@@ -21,6 +21,7 @@ mod contract_signatures;
 mod control;
 mod counters;
 mod delivery;
+mod docjuris;
 mod faults;
 mod form;
 mod gate;

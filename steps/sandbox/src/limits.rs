@@ -74,3 +74,17 @@ pub(crate) const SEARCH_PAGE_MAX: usize = 100;
 pub(crate) const CONTRACT_DAYS: i64 = 7;
 /// API keys of Contract Signatures that can be made.
 pub(crate) const KEYS_MAX: usize = 100;
+/// Bytes of all files that are kept in memory.
+pub(crate) const FILE_BYTES_TOTAL_MAX: usize = 512 * 1024 * 1024;
+/// Values attached to one contract or turn of DocJuris.
+pub(crate) const NAMED_VALUES_MAX: usize = 100;
+/// Characters of one attached value (DocJuris: 3,000).
+pub(crate) const EXTENDED_VALUE_CHARS_MAX: usize = 3_000;
+/// Turns of one contract.
+pub(crate) const TURNS_MAX: usize = 1_000;
+/// Messages kept for one subscription; older ones are forgotten.
+pub(crate) const MESSAGES_MAX: usize = 10_000;
+/// Entries of a DocJuris list when the client does not say, and at most.
+pub(crate) const TAKE_MAX: usize = 200;
+/// Characters of a mention, or of the text of a turn that a person uploads through the control endpoints.
+pub(crate) const MENTION_CHARS_MAX: usize = 20_000;

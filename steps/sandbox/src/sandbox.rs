@@ -17,7 +17,7 @@ use crate::listener::{Line, Severable};
 use crate::options::{AutoSign, Options, WebhookTarget};
 use crate::wire::Problem;
 use crate::world::{AutoSigner, Clock, Due, Names, Shared, World};
-use crate::{contract_signatures, control, gate, juro, paperlex, signing_page};
+use crate::{contract_signatures, control, docjuris, gate, juro, paperlex, signing_page};
 
 /// A running sandbox. Dropping it stops it at once; [`Sandbox::shutdown`] lets requests in flight end first.
 pub struct Sandbox {
@@ -89,6 +89,7 @@ impl Sandbox {
             auto_signer,
             juro: juro::Account::default(),
             paperlex: paperlex::Account::default(),
+            docjuris: docjuris::Account::default(),
             contract_signatures: contract_signatures::Account::default(),
         }));
         let signer = signs.then(|| tokio::spawn(sign_when_due(Arc::clone(&shared), due)));

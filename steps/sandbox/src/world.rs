@@ -19,7 +19,7 @@ use crate::delivery::Courier;
 use crate::faults::Faults;
 use crate::postman::Sender;
 use crate::wire::Problem;
-use crate::{contract_signatures, juro, paperlex};
+use crate::{contract_signatures, docjuris, juro, paperlex};
 
 /// The one lock.
 pub(crate) struct Shared {
@@ -51,6 +51,7 @@ pub(crate) struct World {
     pub(crate) auto_signer: Option<AutoSigner>,
     pub(crate) juro: juro::Account,
     pub(crate) paperlex: paperlex::Account,
+    pub(crate) docjuris: docjuris::Account,
     pub(crate) contract_signatures: contract_signatures::Account,
 }
 

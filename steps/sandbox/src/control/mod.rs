@@ -6,6 +6,7 @@
 //! about the whole sandbox or about Juro, which was first; the other providers have a folder of their own each.
 
 mod contract_signatures;
+mod docjuris;
 mod paperlex;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/faults", get(show_faults).post(set_faults))
         .route("/settings", post(set_settings))
         .nest("/paperlex", paperlex::router())
+        .nest("/docjuris", docjuris::router())
         .nest("/contract_signatures", contract_signatures::router())
         .route("/contracts", get(list_contracts))
         .route("/contracts/{id}", get(show_contract))

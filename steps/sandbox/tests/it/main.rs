@@ -3,6 +3,7 @@
 mod bench;
 mod contract_signatures;
 mod control;
+mod docjuris;
 mod faults;
 mod pages;
 mod paperlex;
