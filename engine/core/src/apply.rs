@@ -4,7 +4,8 @@
 //! journal's integrity, so what is left is a journal written by a newer version, whose facts must not stop an older reader.
 
 use crate::{
-    Cancellation, Event, EventId, OnEvent, Record, RunState, RunStatus, StepId, StepState, Timestamp, Wait, WaitKind,
+    Cancellation, Event, EventId, Intents, OnEvent, Record, RunState, RunStatus, StepId, StepState, Timestamp, Wait,
+    WaitKind,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,6 +79,7 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
                 input: Arc::new(input.clone()),
                 intended: false,
                 maybe_done: false,
+                intents: None,
                 since: at,
                 deadline: *deadline,
             };
@@ -91,7 +93,8 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
             state.steps.insert(step.clone(), StepState::Skipped { reason: reason.clone(), at });
         }
         Event::StepCancelled { step } => {
-            state.steps.insert(step.clone(), StepState::Cancelled { at });
+            let maybe_done = state.steps.get(step).is_some_and(StepState::maybe_done);
+            state.steps.insert(step.clone(), StepState::Cancelled { maybe_done, at });
         }
         Event::EventReceived { step, event } => {
             if ends_by_event(state, step) {
@@ -100,6 +103,12 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
             wake(state, step, Some(event.id.clone()));
         }
         Event::PollDue { step } => wake(state, step, None),
+        Event::DeadlineReached { step } => {
+            if let Some(StepState::Waiting { closing, .. }) = state.steps.get_mut(step) {
+                *closing = Some(0);
+            }
+            wake(state, step, None);
+        }
         Event::EffectIntended { step, .. }
         | Event::AttemptFailed { step, .. }
         | Event::StepRetried { step, .. }
@@ -131,45 +140,59 @@ fn wake(state: &mut RunState, step: &StepId, by: Option<EventId>) {
 /// How one step's state changes by a fact about an attempt or a wait.
 fn next(old: StepState, at: Timestamp, event: &Event) -> StepState {
     match (old, event) {
-        (StepState::Running { attempt, input, maybe_done, since, deadline, .. }, Event::EffectIntended { .. }) => {
-            StepState::Running { attempt, input, intended: true, maybe_done, since, deadline }
+        (
+            StepState::Running { attempt, input, maybe_done, intents, since, deadline, .. },
+            Event::EffectIntended { .. },
+        ) => {
+            let intents = Some(Intents { first: intents.map_or(at, |i| i.first), last: at });
+            StepState::Running { attempt, input, intended: true, maybe_done, intents, since, deadline }
         }
-        (StepState::Running { attempt, input, since, deadline, .. }, Event::StepRecovered { .. }) => {
-            StepState::Running { attempt, input, intended: false, maybe_done: true, since, deadline }
+        (StepState::Running { attempt, input, intents, since, deadline, .. }, Event::StepRecovered { .. }) => {
+            StepState::Running { attempt, input, intended: false, maybe_done: true, intents, since, deadline }
         }
         (
-            StepState::Running { attempt, input, maybe_done, since, deadline, .. },
+            StepState::Running { attempt, input, maybe_done, intents, since, deadline, .. },
             Event::AttemptFailed { error, retry_at, .. },
         ) => {
             // An attempt that only looked the effect up and failed leaves the earlier doubt as it was.
             let maybe_done = maybe_done || error.effect == crate::EffectState::Unknown;
             let (error, retry_at) = (error.clone(), *retry_at);
-            StepState::BackingOff { attempt, input, error, maybe_done, retry_at, since, deadline }
+            StepState::BackingOff { attempt, input, error, maybe_done, intents, retry_at, since, deadline }
         }
-        (StepState::BackingOff { input, maybe_done, since, deadline, .. }, Event::StepRetried { attempt, .. }) => {
-            StepState::Running { attempt: *attempt, input, intended: false, maybe_done, since, deadline }
+        (
+            StepState::BackingOff { input, maybe_done, intents, since, deadline, .. },
+            Event::StepRetried { attempt, .. },
+        ) => {
+            let attempt = *attempt;
+            StepState::Running { attempt, input, intended: false, maybe_done, intents, since, deadline }
         }
         (StepState::Running { input, .. }, Event::StepParked { wait, .. }) => parked(input, at, wait),
         (
             StepState::Running { input, since, .. } | StepState::BackingOff { input, since, .. },
             Event::StepInDoubt { attempt, error, .. },
         ) => StepState::InDoubt { attempt: *attempt, input, error: error.clone(), since },
-        (
-            StepState::Waiting { input, wait, wakes, checked, woken_by, decisions, since, .. },
-            Event::StepChecked { check, next_poll, error, .. },
-        ) => {
-            let checked = checked.max(*check);
-            let (next_poll, error) = (*next_poll, error.clone());
-            StepState::Waiting { input, wait, wakes, checked, woken_by, next_poll, error, decisions, since }
-        }
-        (
-            StepState::Waiting { input, wait, wakes, checked, woken_by, next_poll, error, mut decisions, since },
-            Event::DecisionRecorded { decision, .. },
-        ) => {
-            decisions.push(decision.clone());
-            StepState::Waiting { input, wait, wakes, checked, woken_by, next_poll, error, decisions, since }
+        (mut waiting @ StepState::Waiting { .. }, event) => {
+            look_or_decide(&mut waiting, event);
+            waiting
         }
         (old, _) => old,
+    }
+}
+
+/// What a look or a decision changes of a waiting step.
+fn look_or_decide(waiting: &mut StepState, event: &Event) {
+    let StepState::Waiting { checked, next_poll, error, closing, decisions, .. } = waiting else { return };
+    match event {
+        Event::StepChecked { check, next_poll: next, error: why, .. } => {
+            *checked = (*checked).max(*check);
+            *next_poll = *next;
+            if why.is_some() {
+                *closing = closing.map(|failed| failed.saturating_add(1));
+            }
+            error.clone_from(why);
+        }
+        Event::DecisionRecorded { decision, .. } => decisions.push(decision.clone()),
+        _ => {}
     }
 }
 
@@ -188,6 +211,7 @@ fn parked(input: Arc<Value>, at: Timestamp, wait: &Wait) -> StepState {
         woken_by: None,
         next_poll,
         error: None,
+        closing: None,
         decisions: Vec::new(),
         since: at,
     }

@@ -69,7 +69,11 @@ impl StepError {
 
 impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}, {})", self.message, self.class.as_str(), self.code)
+        write!(f, "{} ({}, {})", self.message, self.class.as_str(), self.code)?;
+        match self.effect {
+            EffectState::NotDone => Ok(()),
+            EffectState::Unknown => f.write_str("; it may have happened all the same"),
+        }
     }
 }
 

@@ -112,6 +112,11 @@ pub enum Event {
         /// The step.
         step: StepId,
     },
+    /// The time of a step that looks for itself is up; it looks once more before it ends. Accepted by waiting steps.
+    DeadlineReached {
+        /// The step.
+        step: StepId,
+    },
     /// A waiting step looked, and goes on waiting.
     StepChecked {
         /// The step.
@@ -235,6 +240,7 @@ impl Event {
             | Self::StepParked { step, .. }
             | Self::EventReceived { step, .. }
             | Self::PollDue { step }
+            | Self::DeadlineReached { step }
             | Self::StepChecked { step, .. }
             | Self::DecisionRecorded { step, .. }
             | Self::StepCompleted { step, .. }

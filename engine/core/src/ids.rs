@@ -69,10 +69,43 @@ id!(
     /// One event from outside, the same for every delivery of it: the key under which duplicates are dropped.
     EventId
 );
-id!(
-    /// A person who asks for or decides something, as the configuration names them (usually an e-mail address).
-    Person
-);
+
+/// A person who asks for or decides something, as the configuration names them: usually an e-mail address.
+///
+/// Blanks around a name and capitals in it make no other person: who may not approve their own request may not do so as
+/// `Lena@Legal.example` either.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Person(Arc<str>);
+
+impl Person {
+    /// The person of this name.
+    pub fn new(name: impl AsRef<str>) -> Self {
+        Self(Arc::from(name.as_ref().trim().to_lowercase()))
+    }
+
+    /// The name, in small letters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the name is an address, and so tells one person from all others.
+    pub fn is_address(&self) -> bool {
+        self.0.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
+    }
+}
+
+impl fmt::Display for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &*self.0)
+    }
+}
 
 /// The key of an effect, sent to providers and journaled before the request leaves.
 ///

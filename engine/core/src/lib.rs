@@ -45,6 +45,6 @@ pub use scope::scope;
 pub use size::{Oversize, check_size};
 pub use span::{SPAN_PATTERN, SpanError, parse_span};
 pub use spec::{EffectClass, OutcomeKind, OutcomeSpec, StepKind, StepSpec};
-pub use state::{Cancellation, Problem, RunState, RunStatus, StepState, Summary};
+pub use state::{Cancellation, Intents, Problem, RunState, RunStatus, StepState, Summary};
 pub use time::Timestamp;
 pub use wait::{Deadline, OnEvent, Subscription, Wait, WaitKind};

@@ -18,6 +18,15 @@ pub const VALUE_LEVELS_MAX: usize = 100;
 /// Inputs of one step, as JSON, once they are computed. The outputs of a run have the same bound.
 pub const INPUT_BYTES_MAX: usize = 1024 * 1024;
 
+/// Looks that may fail after a wait's deadline before it ends without one.
+pub const LAST_LOOKS_MAX: u32 = 6;
+
+/// How soon a wait without a poll of its own looks again after a look that failed for a reason that time alone does not mend.
+pub const BLIND_POLL_MS: u64 = 15 * 60 * 1000;
+
+/// Attempts beyond those of the file that only look whether the effect happened.
+pub const LOOK_ATTEMPTS_MAX: u32 = 6;
+
 /// Decisions one approval may collect before it ends.
 pub const DECISIONS_MAX: usize = 1_000;
 

@@ -28,14 +28,15 @@ fn owe(step: &StepId, state: &StepState, owed: &mut BTreeSet<Command>) {
         StepState::BackingOff { retry_at, .. } => {
             owed.insert(Command::ArmTimer { timer: timer(TimerKind::Retry), at: *retry_at });
         }
-        StepState::Waiting { wait, wakes, checked, next_poll, .. } => {
+        StepState::Waiting { wait, wakes, checked, next_poll, closing, .. } => {
             if wakes > checked {
                 owed.insert(Command::CheckStep { step: step.clone(), check: *wakes });
             }
             if let Some(at) = next_poll {
                 owed.insert(Command::ArmTimer { timer: timer(TimerKind::Poll), at: *at });
             }
-            if let Some(deadline) = &wait.deadline {
+            // A deadline that has come is kept by the last look, not by a timer.
+            if let (Some(deadline), None) = (&wait.deadline, closing) {
                 owed.insert(Command::ArmTimer { timer: timer(TimerKind::Deadline), at: deadline.at });
             }
             let subscriptions = match &wait.kind {

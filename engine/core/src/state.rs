@@ -124,6 +124,8 @@ pub enum StepState {
         intended: bool,
         /// Whether the effect of an earlier attempt may have happened.
         maybe_done: bool,
+        /// When its effect was meant to leave, if it ever was.
+        intents: Option<Intents>,
         /// When the step was scheduled.
         since: Timestamp,
         /// When it gives up in all.
@@ -139,6 +141,8 @@ pub enum StepState {
         error: StepError,
         /// Whether the effect may have happened all the same.
         maybe_done: bool,
+        /// When its effect was meant to leave, if it ever was.
+        intents: Option<Intents>,
         /// When the next attempt is due.
         retry_at: Timestamp,
         /// When the step was scheduled.
@@ -162,6 +166,8 @@ pub enum StepState {
         next_poll: Option<Timestamp>,
         /// Why the last look failed.
         error: Option<StepError>,
+        /// Once its deadline has come, it is over after one more look that sees; how many last looks failed.
+        closing: Option<u32>,
         /// What people decided so far.
         decisions: Vec<Decision>,
         /// Since when.
@@ -198,12 +204,33 @@ pub enum StepState {
     },
     /// It was given up with the run.
     Cancelled {
+        /// Whether its effect may have happened all the same.
+        maybe_done: bool,
         /// When.
         at: Timestamp,
     },
 }
 
+/// When a step's effect was meant to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intents {
+    /// For the first time: nothing of it can have happened before.
+    pub first: Timestamp,
+    /// For the last time: until some time after it, the effect may still be on its way.
+    pub last: Timestamp,
+}
+
 impl StepState {
+    /// Whether an effect of it may have happened that nobody has confirmed.
+    pub fn maybe_done(&self) -> bool {
+        match self {
+            Self::Running { intended, maybe_done, .. } => *intended || *maybe_done,
+            Self::BackingOff { maybe_done, .. } | Self::Cancelled { maybe_done, .. } => *maybe_done,
+            Self::InDoubt { .. } => true,
+            Self::Waiting { .. } | Self::Completed { .. } | Self::Skipped { .. } => false,
+        }
+    }
+
     /// Whether nothing more will happen to it.
     pub fn is_over(&self) -> bool {
         match self {

@@ -1,6 +1,7 @@
 //! Attempts of steps: the intent before an effect leaves, and what comes back.
 
 use super::{Rejection, Work, stale};
+use crate::limits::LOOK_ATTEMPTS_MAX;
 use crate::{
     Deadline, EffectClass, EffectState, ErrorClass, Event, IdempotencyKey, OutcomeName, ResolvedBy, StepError, StepId,
     StepResult, StepState, Wait,
@@ -91,16 +92,20 @@ fn failed(work: &mut Work<'_>, step: &StepId, attempt: u32, error: StepError, ra
     let Some(spec) = work.context.plan.step(step) else { return };
     let Some(StepState::Running { maybe_done, deadline, .. }) = work.state.steps.get(step) else { return };
     let doubt = doubtful(spec.effect, *maybe_done, &error);
-    let unrepeatable = doubt && spec.effect == EffectClass::Unsafe;
     let pause = spec.retry.pause_ms(attempt, &error, random);
     let retry_at = work.now().plus_ms(pause);
     let in_time = deadline.is_none_or(|deadline| retry_at < deadline);
-    let again = error.class.retryable()
+    let act_again = error.class.retryable()
         && attempt < spec.retry.attempts
         && in_time
-        && !unrepeatable
+        && !(doubt && spec.effect == EffectClass::Unsafe)
         && work.state.cancel.is_none();
-    if again {
+    // When nothing more may be tried, whether it happened can still be looked up; only what nobody can tell is for a person.
+    let look_again = doubt
+        && spec.effect == EffectClass::Reconcilable
+        && error.class != ErrorClass::Ambiguous
+        && attempt < spec.retry.attempts.saturating_add(LOOK_ATTEMPTS_MAX);
+    if act_again || look_again {
         work.emit(Event::AttemptFailed { step: step.clone(), attempt, error, retry_at });
     } else if doubt {
         work.emit(Event::StepInDoubt { step: step.clone(), attempt, error });
@@ -112,12 +117,14 @@ fn failed(work: &mut Work<'_>, step: &StepId, attempt: u32, error: StepError, ra
 /// Whether the effect of a step that is given up now may have happened without our knowing.
 ///
 /// A definite refusal of an attempt settles only that attempt: an earlier one whose answer was lost stays in doubt, except
-/// that a look-up came before the refused attempt and found nothing. A look-up that cannot tell is a doubt by itself.
+/// that a look-up came before the refused attempt and found nothing. A refusal for the object's state is none of those: it
+/// may be the earlier attempt's effect that refuses the later one. A look-up that cannot tell is a doubt by itself.
 fn doubtful(effect: EffectClass, maybe_done: bool, error: &StepError) -> bool {
     let may_have_happened = error.effect == EffectState::Unknown || error.class == ErrorClass::Ambiguous;
+    let refused_for_state = matches!(error.class, ErrorClass::State | ErrorClass::Conflict);
     match effect {
         EffectClass::Read | EffectClass::Idempotent => false,
-        EffectClass::Reconcilable => may_have_happened,
+        EffectClass::Reconcilable => may_have_happened || (maybe_done && refused_for_state),
         EffectClass::Unsafe => may_have_happened || maybe_done,
     }
 }

@@ -14,14 +14,16 @@ pub(super) fn cancel(work: &mut Work<'_>, by: Person, reason: Option<String>, ti
     }
 }
 
-/// Whether nothing of the step is on its way to the outside world.
+/// Whether nothing of the step is on its way to the outside world, and no look would tell whether something was.
 fn can_be_dropped(work: &Work<'_>, step: &StepId, state: &StepState) -> bool {
+    let effect = work.context.plan.step(step).map(|s| s.effect);
+    let can_be_looked_up = effect == Some(EffectClass::Reconcilable);
     match state {
-        StepState::Running { intended, .. } => {
-            let reads = work.context.plan.step(step).is_some_and(|s| s.effect == EffectClass::Read);
-            reads || !intended
+        StepState::Running { intended, maybe_done, .. } => {
+            effect == Some(EffectClass::Read) || (!intended && !(*maybe_done && can_be_looked_up))
         }
-        StepState::BackingOff { .. } | StepState::Waiting { .. } | StepState::InDoubt { .. } => true,
+        StepState::BackingOff { maybe_done, .. } => !(*maybe_done && can_be_looked_up),
+        StepState::Waiting { .. } | StepState::InDoubt { .. } => true,
         StepState::Completed { .. } | StepState::Skipped { .. } | StepState::Cancelled { .. } => false,
     }
 }

@@ -3,7 +3,7 @@
 use super::{Work, attempt};
 use crate::limits::INPUT_BYTES_MAX;
 use crate::{
-    ErrorClass, EvalError, Event, NeedRef, On, OnError, OutcomeKind, OutcomeName, PlanStep, Problem, ResolvedBy,
+    ErrorClass, EvalError, Event, Need, NeedRef, On, OnError, OutcomeKind, OutcomeName, PlanStep, Problem, ResolvedBy,
     RunStatus, SkipReason, StepError, StepState, check_size, scope,
 };
 use serde_json::{Map, Value};
@@ -137,7 +137,17 @@ fn end(work: &mut Work<'_>) {
 fn verdict(work: &Work<'_>) -> (RunStatus, Option<Problem>) {
     if let Some(cancel) = &work.state.cancel {
         let status = if cancel.timed_out { RunStatus::Failed } else { RunStatus::Cancelled };
-        let message = cancel.reason.clone().unwrap_or_else(|| format!("cancelled by {}", cancel.by));
+        let mut message = cancel.reason.clone().unwrap_or_else(|| format!("cancelled by {}", cancel.by));
+        let left: Vec<String> = work
+            .state
+            .steps
+            .iter()
+            .filter(|(_, state)| matches!(state, StepState::Cancelled { maybe_done: true, .. }))
+            .map(|(id, _)| format!("`{id}`"))
+            .collect();
+        if !left.is_empty() {
+            message.push_str(&format!("; {} may have happened all the same: look at the provider", left.join(", ")));
+        }
         return (status, Some(Problem { step: None, outcome: None, message }));
     }
     let mut stopped = None;
@@ -145,7 +155,7 @@ fn verdict(work: &Work<'_>) -> (RunStatus, Option<Problem>) {
         let Some(StepState::Completed { outcome, error, .. }) = work.state.steps.get(&step.id) else { continue };
         match kind_of(step, outcome) {
             OutcomeKind::Failure => {
-                let handled = step.on_error == OnError::Continue || work.context.plan.handles(&step.id, outcome);
+                let handled = step.on_error == OnError::Continue || is_handled(work, step, outcome);
                 if !handled {
                     let message = error.as_ref().map_or_else(|| "it failed".to_string(), ToString::to_string);
                     return (RunStatus::Failed, Some(problem(step, outcome, message)));
@@ -163,6 +173,21 @@ fn verdict(work: &Work<'_>) -> (RunStatus, Option<Problem>) {
     }
 }
 
+/// Whether a step that needed this very outcome has run. One that needed it and was skipped has handled nothing.
+fn is_handled(work: &Work<'_>, failed: &PlanStep, outcome: &OutcomeName) -> bool {
+    let names = |need: &NeedRef| {
+        need.step == failed.id
+            && match &need.on {
+                On::Outcome(name) => name == outcome,
+                On::Done => true,
+            }
+    };
+    work.context.plan.definition().steps.iter().any(|step| {
+        let ran = work.state.steps.get(&step.id).is_some_and(|s| s.outcome().is_some());
+        ran && step.needs.iter().flat_map(Need::refs).any(names)
+    })
+}
+
 fn problem(step: &PlanStep, outcome: &OutcomeName, message: String) -> Problem {
     Problem { step: Some(step.id.clone()), outcome: Some(outcome.clone()), message }
 }
@@ -175,7 +200,7 @@ fn kind_of(step: &PlanStep, outcome: &OutcomeName) -> OutcomeKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Need, StepId};
+    use crate::StepId;
 
     #[test]
     fn a_need_reads_like_the_file() {

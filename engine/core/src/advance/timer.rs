@@ -1,7 +1,7 @@
 //! Timers that are due. A timer that no longer fits the state has been overtaken, and changes nothing.
 
 use super::{Work, attempt, cancel, decision};
-use crate::{Event, Person, ResolvedBy, StepId, StepState, TimerId, TimerKind};
+use crate::{Event, OnEvent, Person, ResolvedBy, StepId, StepState, TimerId, TimerKind, WaitKind};
 use serde_json::Value;
 
 pub(super) fn fired(work: &mut Work<'_>, timer: &TimerId) {
@@ -38,10 +38,15 @@ fn poll(work: &mut Work<'_>, step: &StepId) {
 }
 
 pub(super) fn deadline(work: &mut Work<'_>, step: &StepId) {
-    if let Some(state @ StepState::Waiting { wait, .. }) = work.state.steps.get(step)
+    if let Some(state @ StepState::Waiting { wait, closing: None, .. }) = work.state.steps.get(step)
         && let Some(deadline) = &wait.deadline
         && deadline.at <= work.now()
     {
+        // What the provider knows by now counts, also when no webhook told: silence is a no only after a look.
+        if matches!(wait.kind, WaitKind::Event { on_event: OnEvent::Check, .. }) {
+            work.emit(Event::DeadlineReached { step: step.clone() });
+            return;
+        }
         let outcome = deadline.outcome.clone();
         let outputs = decision::outputs_at_the_deadline(outcome.as_str(), state).unwrap_or(Value::Null);
         attempt::complete(work, step, outcome, outputs, ResolvedBy::Timer);

@@ -32,6 +32,7 @@ fn a_quorum_lets_the_next_step_begin() {
     w.decide("approve", "lena", Verdict::Approve);
     w.decide("approve", "eve", Verdict::Approve);
     w.decide("approve", "ada", Verdict::Approve);
+    w.decide("approve", " Ada ", Verdict::Approve);
     w.decide("approve", "omar", Verdict::Approve);
     assert_snapshot!(w.trace);
 }

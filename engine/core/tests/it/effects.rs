@@ -50,11 +50,34 @@ fn a_lost_answer_of_a_reconcilable_step_is_looked_up_on_the_next_attempt() {
 }
 
 #[test]
+fn an_object_that_refuses_a_repetition_may_have_had_the_first() {
+    let mut w = world(EffectClass::Reconcilable);
+    w.intend("send", 1).fails("send", 1, lost());
+    w.at(100).timer("send", TimerKind::Retry).intend("send", 2);
+    w.fails("send", 2, StepError::new(ErrorClass::State, "http_412", "sent already"));
+    w.at(300).timer("send", TimerKind::Retry);
+    let done = engross_core::Completion::new("succeeded", serde_json::json!({}));
+    w.answer("send", 3, Ok(engross_core::StepResult::Reconciled(done)));
+    assert_snapshot!(w.trace);
+}
+
+#[test]
+fn a_cancelled_run_looks_whether_its_doubtful_effect_happened() {
+    let mut w = world(EffectClass::Reconcilable);
+    w.intend("send", 1).fails("send", 1, lost()).cancel();
+    w.at(100).timer("send", TimerKind::Retry).intend("send", 2);
+    assert_snapshot!(w.trace);
+}
+
+#[test]
 fn a_doubt_that_no_attempt_settles_stays_a_doubt() {
     let mut w = world(EffectClass::Reconcilable);
     w.intend("send", 1).fails("send", 1, lost());
     w.at(100).timer("send", TimerKind::Retry).fails("send", 2, lost());
     w.at(300).timer("send", TimerKind::Retry).fails("send", 3, lost());
+    for attempt in 4..=9 {
+        w.at(i64::from(attempt) * 10_000).timer("send", TimerKind::Retry).fails("send", attempt, lost());
+    }
     assert_snapshot!(w.trace);
 }
 

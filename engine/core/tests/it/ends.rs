@@ -52,6 +52,17 @@ fn a_failure_that_a_step_needs_or_the_file_forgives_does_not() {
 }
 
 #[test]
+fn a_failure_whose_handler_never_ran_is_not_handled() {
+    let mut w = World::start(plan(vec![
+        step("send", "", EffectClass::Read),
+        step("other", "", EffectClass::Read),
+        step("cleanup", "send.failed other.failed", EffectClass::Read),
+    ]));
+    w.fails("send", 1, broken()).done("other", 1);
+    assert_eq!(w.status(), RunStatus::Failed, "{}", w.trace);
+}
+
+#[test]
 fn a_false_condition_skips_and_a_broken_one_fails() {
     let mut w = World::start(plan(vec![
         step("off", "", EffectClass::Read).with(|s| s.condition = Some(template("false"))),
