@@ -9,7 +9,9 @@ use engross_step_api::Provider;
 use std::sync::Arc;
 
 /// The embedded manifests, each with its path for messages.
-const MANIFESTS: [(&str, &str); 3] = [
+const MANIFESTS: [(&str, &str); 5] = [
+    ("manifests/contract_signatures.yaml", include_str!("../manifests/contract_signatures.yaml")),
+    ("manifests/docjuris.yaml", include_str!("../manifests/docjuris.yaml")),
     ("manifests/juro.yaml", include_str!("../manifests/juro.yaml")),
     ("manifests/juro_v2.yaml", include_str!("../manifests/juro_v2.yaml")),
     ("manifests/paperlex.yaml", include_str!("../manifests/paperlex.yaml")),
@@ -50,4 +52,20 @@ pub fn from_yaml(path: &str, text: &str) -> Result<Arc<dyn Provider>, Vec<Diagno
 /// Everything that is wrong with the manifest.
 pub fn describe_yaml(path: &str, text: &str) -> Result<ProviderDescription, Vec<Diagnostic>> {
     Ok(ManifestProvider::new(manifest::load(path, text)?, Client::new()).describe())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engross_source::SourceFile;
+    use engross_source::diagnostic::render_text;
+
+    #[test]
+    fn every_embedded_manifest_loads() {
+        for (path, text) in MANIFESTS {
+            if let Err(found) = manifest::load(path, text) {
+                panic!("{}", render_text(&found, &[SourceFile::new(path, text)], false));
+            }
+        }
+    }
 }

@@ -161,11 +161,11 @@ pub(super) fn multipart(parts: &[(Part, Bytes)]) -> (Bytes, String) {
     let boundary = format!("engross-{}", hex::encode(digest.finalize()).get(..32).unwrap_or_default());
     let mut body = Vec::new();
     for (part, content) in parts {
-        let mut head = format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{}\"", quoted(&part.name));
+        let mut head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", quoted(&part.name));
         if let Content::File(file) = &part.content {
             let name = file.name.as_deref().unwrap_or("file");
             let media_type: String = file.media_type.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
-            head.push_str(&format!("; filename=\"{}\"\r\ncontent-type: {media_type}", quoted(name)));
+            head.push_str(&format!("; filename=\"{}\"\r\nContent-Type: {media_type}", quoted(name)));
         }
         head.push_str("\r\n\r\n");
         body.extend_from_slice(head.as_bytes());
@@ -259,8 +259,8 @@ mod tests {
         let (body, kind) = multipart(&[(part, Bytes::from_static(b"x"))]);
         let boundary = kind.split_once("boundary=").expect("a boundary").1;
         let expected = format!(
-            "--{boundary}\r\ncontent-disposition: form-data; name=\"fi%22le\"; filename=\"a%22%0D%0Ab.docx\"\r\n\
-             content-type: text/plainx: y\r\n\r\nx\r\n--{boundary}--\r\n"
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"fi%22le\"; filename=\"a%22%0D%0Ab.docx\"\r\n\
+             Content-Type: text/plainx: y\r\n\r\nx\r\n--{boundary}--\r\n"
         );
         assert_eq!(String::from_utf8_lossy(&body), expected);
     }

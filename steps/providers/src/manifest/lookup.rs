@@ -167,8 +167,9 @@ fn search(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>, names: &Nam
     let in_then = names.clone().with("item");
     let among = fields.get("among").map(|node| tests(reader, node, shared, names)).unwrap_or_default();
     let each = fields.get("each").and_then(|node| self::call(reader, node, shared, &in_then));
-    // Where each item is read, what was read of the one that matched is the answer.
-    let then = if fields.get("each").is_some() { fields.get("then") } else { reader.need(&fields, "then") };
+    // Where each item is read, what was read of the one that matched is the answer; where one is not enough, there is none.
+    let has_answer = fields.get("each").is_some() || fields.get("one_is").and_then(Node::as_str) == Some("unclear");
+    let then = if has_answer { fields.get("then") } else { reader.need(&fields, "then") };
     let then = then.and_then(|node| self::call(reader, node, shared, &in_then));
     let certain = fields.get("one_is").and_then(|node| {
         reader.word(node, "what one match is", &["done", "unclear"], |word| match word {

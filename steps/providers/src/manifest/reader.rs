@@ -283,6 +283,12 @@ impl<'a> Reader<'a> {
         match &node.value {
             Yaml::String(_) => self.template(node, "a template", names).map(Tree::Text),
             Yaml::Sequence(items) => Some(Tree::List(items.iter().filter_map(|item| self.tree(item, names)).collect())),
+            Yaml::Mapping(map) if map.get("$each").is_some() => {
+                let fields = self.fields(node, "`$each`", &["$each", "make"])?;
+                let list = self.need_template(&fields, "$each", names);
+                let make = self.need(&fields, "make").and_then(|node| self.tree(node, &names.clone().with("item")));
+                list.zip(make).map(|(list, make)| Tree::Each { list, make: Box::new(make) })
+            }
             Yaml::Mapping(map) => Some(Tree::Map(self.branches(map, names))),
             Yaml::Null | Yaml::Bool(_) | Yaml::Integer(_) | Yaml::Float(_) => Some(Tree::Literal(node.to_json())),
         }

@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// Every filter's name, in order.
-pub(crate) const FILTERS: [&str; 13] = [
-    "base64", "default", "fold", "iso8601", "join", "json", "lower", "minus", "spread", "string", "trim", "unix",
-    "upper",
+pub(crate) const FILTERS: [&str; 14] = [
+    "base64", "default", "fold", "iso8601", "join", "json", "lower", "minus", "phone", "spread", "string", "trim",
+    "unix", "upper",
 ];
 
 /// A filter with its argument.
@@ -29,6 +29,8 @@ pub(crate) enum Filter {
     Lower,
     /// A time so many seconds earlier, as RFC 3339.
     Minus(i64),
+    /// A phone number without the spaces, dashes, dots and brackets that people write.
+    Phone,
     /// The items of a list one by one, where it stands as an item of another list; the value itself elsewhere.
     Spread,
     /// A number or boolean as text.
@@ -52,6 +54,7 @@ impl Filter {
             Self::Base64 => Value::String(STANDARD.encode(text(&value)?)),
             Self::Fold => Value::String(fold(text(&value)?)),
             Self::Lower => Value::String(text(&value)?.to_lowercase()),
+            Self::Phone => Value::String(text(&value)?.chars().filter(|c| !" -.()/\u{a0}".contains(*c)).collect()),
             Self::Upper => Value::String(text(&value)?.to_uppercase()),
             Self::Trim => Value::String(text(&value)?.trim().to_string()),
             Self::Json => Value::String(value.to_string()),

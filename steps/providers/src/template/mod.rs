@@ -114,6 +114,11 @@ pub(crate) enum Tree {
     Text(Template),
     List(Vec<Tree>),
     Map(Vec<(String, Tree)>),
+    /// A list made of another one: `make` for each item, named `item`.
+    Each {
+        list: Template,
+        make: Box<Tree>,
+    },
 }
 
 impl Tree {
@@ -142,10 +147,25 @@ impl Tree {
                 }
                 Ok((entries.is_empty() || !map.is_empty()).then_some(Value::Object(map)))
             }
+            Self::Each { list, make } => match list.eval(scope)? {
+                Some(Value::Array(items)) => {
+                    let mut made = Vec::new();
+                    for item in items {
+                        let names = Map::from_iter([("item".to_string(), item)]);
+                        made.extend(make.eval(&scope.with(&names))?);
+                    }
+                    Ok(Some(Value::Array(made)))
+                }
+                // What is absent, null or known only later stays so.
+                other => Ok(other),
+            },
         }
     }
 
     fn is_spread(&self) -> bool {
+        if let Self::Each { list, .. } = self {
+            return matches!(list.parts.as_slice(), [Part::Expr(expr)] if expr.is_spread());
+        }
         matches!(self, Self::Text(Template { parts }) if matches!(parts.as_slice(), [Part::Expr(expr)] if expr.is_spread()))
     }
 
@@ -162,7 +182,7 @@ mod tests {
 
     fn names() -> Map<String, Value> {
         let names = json!({
-            "input": {"id": "c1", "n": 5, "list": ["a", "b"], "null": null, "empty": "", "later": "<steps.x.outputs.y>"},
+            "input": {"id": "c1", "n": 5, "list": ["a", "b"], "phone": "+49 (172) 997-3185", "null": null, "empty": "", "later": "<steps.x.outputs.y>"},
             "run": {"started_at": "2023-11-14T22:13:20.123Z"},
         });
         names.as_object().cloned().unwrap_or_default()
@@ -209,6 +229,7 @@ mod tests {
         check("${run.started_at|minus(300)}", Ok(Some(json!("2023-11-14T22:08:20.123Z"))));
         check("${run.started_at|minus(300)|unix}", Ok(Some(json!(1_699_999_700))));
         check("${input.n|iso8601}", Ok(Some(json!("1970-01-01T00:00:05.000Z"))));
+        check("${input.phone|phone}", Ok(Some(json!("+491729973185"))));
         check("${input.list|json}", Ok(Some(json!("[\"a\",\"b\"]"))));
         check("${input.id|unix}", Err("`input.id`: `c1` is no time"));
         check("${input.list|trim}", Err("`input.list`: a list is no text"));
@@ -217,6 +238,10 @@ mod tests {
     #[test]
     fn a_tree_drops_what_is_absent() {
         let text = |text: &str| Tree::Text(Template::parse(text).expect(text));
+        let each = |list: &str| Tree::Each {
+            list: Template::parse(list).expect(list),
+            make: Box::new(Tree::Map(vec![("n".into(), text("${item|upper}"))])),
+        };
         let tree = Tree::Map(vec![
             ("gone".into(), text("${input.missing}")),
             ("all_gone".into(), Tree::Map(vec![("x".into(), text("${input.missing}"))])),
@@ -225,10 +250,20 @@ mod tests {
             ("empty".into(), Tree::Map(Vec::new())),
             ("more".into(), Tree::List(vec![text("${input.list|spread}"), text("${input.missing|spread}"), text("c")])),
             ("one".into(), Tree::Literal(json!(1))),
+            ("each".into(), each("${input.list}")),
+            ("spread".into(), Tree::List(vec![each("${input.list|spread}"), each("${input.gone|spread}"), text("c")])),
+            ("no_each".into(), each("${input.missing}")),
         ]);
         let names = names();
         let found = tree.eval(&Scope::new(&names, false));
-        assert_eq!(found, Ok(Some(json!({"list": [5], "null": null, "empty": {}, "more": ["a", "b", "c"], "one": 1}))));
+        assert_eq!(
+            found,
+            Ok(Some(json!({
+                "list": [5], "null": null, "empty": {}, "more": ["a", "b", "c"], "one": 1,
+                "each": [{"n": "A"}, {"n": "B"}],
+                "spread": [{"n": "A"}, {"n": "B"}, "c"],
+            })))
+        );
     }
 
     #[test]

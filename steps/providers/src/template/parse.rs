@@ -144,6 +144,7 @@ fn filter(text: &str, at: Range<usize>) -> Result<Filter, Mistake> {
         "iso8601" => Filter::Iso8601,
         "json" => Filter::Json,
         "lower" => Filter::Lower,
+        "phone" => Filter::Phone,
         "spread" => Filter::Spread,
         "string" => Filter::String,
         "trim" => Filter::Trim,

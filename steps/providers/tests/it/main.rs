@@ -2,6 +2,8 @@
 
 mod awaits;
 mod connections;
+mod contract_signatures;
+mod docjuris;
 mod errors;
 mod examples;
 mod lookups;
@@ -10,6 +12,7 @@ mod paperlex;
 mod previews;
 mod reconciling;
 mod requests;
+mod schema;
 mod secrets;
 mod specs;
 mod support;

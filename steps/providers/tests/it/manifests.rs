@@ -3,7 +3,7 @@
 use engross_providers::from_yaml;
 use engross_source::{SourceFile, diagnostic::render_text};
 
-const GOOD: &str = r##"manifest: 1
+pub(crate) const GOOD: &str = r##"manifest: 1
 provider: acme
 title: Acme
 environments: { live: { base_url: "https://api.acme.example/v1", default: true } }

@@ -1,7 +1,9 @@
 //! Every operation's request as it is on the wire, and what its documented answer becomes.
 
-use crate::support::{Memory, Say, base, connection, context_with, contract, provider, stage, step, template, told};
-use engross_step_api::StepResult;
+use crate::support::{
+    Memory, Say, Server, base, connection, context_with, contract, provider, stage, step, template, told, told_with,
+};
+use engross_step_api::{Files, Setting, StepResult};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -98,6 +100,30 @@ async fn v3_changes() {
         "events": ["contract.signed"],
     });
     check("juro", "create_webhook", webhook, vec![Say::with(201, "", b"")]).await;
+}
+
+#[tokio::test]
+async fn v3_upload() {
+    let files = Arc::new(Memory::default());
+    let kept = files.put("%PDF-1.7".into(), "application/pdf", Some("NDA.pdf")).await.expect("kept");
+    let input = json!({
+        "file": serde_json::to_value(kept).expect("JSON"),
+        "name": " NDA - Acme ",
+        "template_id": "t1",
+        "status": "fully signed",
+        "owner": "olive@example.com",
+    });
+    let script = vec![Say::Json(201, contract("c1", "fully signed"))];
+    let told = told_with("juro", "upload_contract", input.clone(), script, Arc::clone(&files)).await;
+    insta::assert_snapshot!("juro__upload_contract", told.replace('\r', ""));
+
+    let server = Server::start(vec![Say::ok(contract("c1", "uploaded"))]).await;
+    let mut connection = connection("juro", &base("juro", &server));
+    connection.settings.insert("upload_file_part".to_string(), Setting::Plain("document".to_string()));
+    let step = step(provider("juro").as_ref(), "upload_contract");
+    step.execute(&context_with(connection, files), &input).await.expect("done");
+    let sent = server.requests().remove(0);
+    assert!(sent.contains("name=\"document\"; filename=\"NDA.pdf\""), "{sent}");
 }
 
 #[tokio::test]
