@@ -90,7 +90,7 @@ impl Contract {
     /// Changes content, which nobody may do once anyone has signed.
     pub(super) fn edit(&mut self, change: Change) -> Happened {
         change.check(self.template)?;
-        if self.is_signed_by_anyone() {
+        if self.is_signed_by_anyone() || self.status == Status::FullySigned {
             return Err(Problem::state("the contract has a signature: its content can no longer change"));
         }
         change.apply(self);
@@ -115,7 +115,8 @@ impl Contract {
             | Status::SentForSigning
             | Status::SignedByUs
             | Status::SignedByThem
-            | Status::FullySigned => vec![EventType::Edit],
+            | Status::FullySigned
+            | Status::Uploaded => vec![EventType::Edit],
         })
     }
 
@@ -139,6 +140,7 @@ impl Contract {
         match self.status {
             Status::SentForApproval => Err(Problem::not_now()),
             Status::FullySigned => Err(Problem::state("the contract is fully signed")),
+            Status::Uploaded => Err(Problem::state("the contract was uploaded: it cannot be signed here")),
             Status::Rejected => Err(Problem::state("the contract was rejected: change it before it is sent again")),
             Status::Draft | Status::Approved | Status::SentForSigning | Status::SignedByUs | Status::SignedByThem => {
                 Ok(())

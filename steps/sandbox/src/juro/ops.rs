@@ -50,7 +50,7 @@ impl Account {
         self.contracts.get(id).ok_or_else(|| Problem::missing("Contract", id))
     }
 
-    fn insert(&mut self, contract: Contract) {
+    pub(super) fn insert(&mut self, contract: Contract) {
         for (_, signature) in contract.signatures() {
             let link = Link::Sign { contract_id: contract.id.clone(), signature_uid: signature.seed.uid };
             self.links.insert(signature.token.clone(), link);
@@ -283,7 +283,8 @@ pub(super) fn download_pdf(world: &mut World, id: &str) -> Result<Reply, Problem
 }
 
 fn pdf_reply(contract: &Contract) -> Reply {
-    Reply::new(StatusCode::OK, "application/pdf", pdf::render(contract))
+    let content = contract.file.clone().unwrap_or_else(|| Bytes::from(pdf::render(contract)));
+    Reply::new(StatusCode::OK, "application/pdf", content)
         .with(CONTENT_DISPOSITION, pdf::content_disposition(&contract.name))
 }
 
@@ -343,7 +344,8 @@ fn act(
     Ok(())
 }
 
-fn publish(world: &mut World, id: &str, events: &[EventType], by: &Actor) {
+/// Queues the webhooks of what happened to a contract.
+pub(super) fn publish(world: &mut World, id: &str, events: &[EventType], by: &Actor) {
     let World { juro, courier, faults, origin, .. } = world;
     let Some(contract) = juro.contracts.get(id) else {
         return;

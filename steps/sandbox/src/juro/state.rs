@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::templates::{self, Template};
@@ -29,6 +30,8 @@ pub(super) enum Status {
     SignedByUs,
     SignedByThem,
     FullySigned,
+    /// A file that was made elsewhere.
+    Uploaded,
 }
 
 impl Status {
@@ -43,6 +46,7 @@ impl Status {
             Self::SignedByUs => "signed by us",
             Self::SignedByThem => "signed by them",
             Self::FullySigned => "fully signed",
+            Self::Uploaded => "uploaded",
         }
     }
 }
@@ -148,6 +152,8 @@ pub(super) struct Contract {
     pub(super) approvers: Vec<Approver>,
     /// The secret part of the public link to the PDF.
     pub(super) pdf_token: String,
+    /// The file of an uploaded contract, which is served instead of a made one.
+    pub(super) file: Option<Bytes>,
 }
 
 impl Contract {
@@ -168,6 +174,7 @@ impl Contract {
             sides: template.sides.iter().map(|seed| new_side(seed, names)).collect(),
             approvers: Vec::new(),
             pdf_token: names.token(),
+            file: None,
         }
     }
 

@@ -124,6 +124,17 @@ pub(super) fn find(id: &str) -> Option<&'static Template> {
     TEMPLATES.iter().find(|template| template.id == id)
 }
 
+/// What an uploaded contract has instead of a template: nothing. It is not listed, and cannot be asked for.
+pub(super) static UPLOADED: Template = Template {
+    id: "",
+    name: "Uploaded contract",
+    signature_block_uid: "uploaded-signatures",
+    fields: &[],
+    questions: &[],
+    sides: &[],
+    tables: &[],
+};
+
 /// All seeds, in the order they are listed.
 pub(super) static TEMPLATES: [Template; 2] = [MUTUAL_NDA, ORDER_FORM];
 

@@ -1,6 +1,6 @@
 //! Juro v3 over HTTP: routes, bodies and replies as the help page and two client authors describe them.
 //!
-//! Creates answer 200 and deletes 200 with `{"message":"ok"}` (one of two readings). The upload is not emulated. Listing and
+//! Creates answer 200 and deletes 200 with `{"message":"ok"}` (one of two readings). The upload has a file of its own. Listing and
 //! deleting webhooks is not confirmed by any source, so only their registration exists. This module translates; effects are
 //! in `ops`.
 
@@ -15,6 +15,7 @@ use super::lifecycle::{Ask, EVENT_NAMES};
 use super::ops::{self, internal_url, pdf_url};
 use super::state::{Contract, OWNER_NAME, OWNER_USERNAME, Person, TEAM_ID, TEAM_NAME, seeded_rows};
 use super::templates::{self, SEEDED, TEMPLATES, Template};
+use super::upload::upload;
 use crate::faults::On;
 use crate::limits::{PAGE_DEFAULT, PAGE_MAX};
 use crate::options::{Generation, WebhookTarget};
@@ -33,6 +34,7 @@ pub(crate) static PROVIDER: Provider = Provider {
         Route { method: "GET", path: "/templates/{}", on: On::Template, handler: get_template },
         Route { method: "GET", path: "/contracts", on: On::List, handler: list_contracts },
         Route { method: "POST", path: "/contracts", on: On::CreateContract, handler: create_contract },
+        Route { method: "POST", path: "/contracts/upload", on: On::CreateContract, handler: upload },
         Route { method: "GET", path: "/contracts/{}", on: On::Get, handler: get_contract },
         Route { method: "PATCH", path: "/contracts/{}", on: On::Update, handler: update_contract },
         Route { method: "DELETE", path: "/contracts/{}", on: On::Delete, handler: delete_contract },
@@ -166,7 +168,7 @@ fn list_contracts(world: &mut World, call: &Call<'_>) -> Result<Reply, Problem> 
                 "createdDate": iso(contract.created),
                 "updatedDate": iso(contract.updated),
                 "teamId": TEAM_ID,
-                "template": {"id": contract.template.id, "name": contract.template.name},
+                "template": template_ref(contract),
             })
         })
         .collect();
@@ -343,7 +345,8 @@ fn register_webhook(world: &mut World, call: &Call<'_>) -> Result<Reply, Problem
     }})))
 }
 
-fn reply_with(world: &World, id: &str) -> Result<Reply, Problem> {
+/// The whole contract as the reply.
+pub(super) fn reply_with(world: &World, id: &str) -> Result<Reply, Problem> {
     Ok(Reply::json(&json!({"contract": view(world.juro.get(id)?, &world.origin)})))
 }
 
@@ -379,7 +382,7 @@ pub(super) fn view(contract: &Contract, origin: &str) -> Value {
         "state": state(contract),
         "owner": {"name": contract.owner.name, "username": contract.owner.username},
         "team": {"id": TEAM_ID, "name": TEAM_NAME},
-        "template": {"id": contract.template.id, "name": contract.template.name},
+        "template": template_ref(contract),
         "fields": fields(contract),
         "questions": questions(contract.template),
         "signingSides": sides,
@@ -388,6 +391,12 @@ pub(super) fn view(contract: &Contract, origin: &str) -> Value {
         "internalUrl": internal_url(origin, contract),
         "sharingUrl": public,
     })
+}
+
+/// The template that a contract was made from; an upload without one has null.
+pub(super) fn template_ref(contract: &Contract) -> Value {
+    let template = contract.template;
+    if template.id.is_empty() { Value::Null } else { json!({"id": template.id, "name": template.name}) }
 }
 
 /// The `state` of a contract, of which only the approvers were ever seen.

@@ -59,7 +59,7 @@ pub(super) fn body(generation: Generation, event: EventType, contract: &Contract
                 "id": contract.id,
                 "name": contract.name,
                 "status": contract.status.words(),
-                "template": {"id": contract.template.id, "name": contract.template.name},
+                "template": v3::template_ref(contract),
                 "owner": {"name": contract.owner.name, "username": contract.owner.username},
                 "fields": v3::fields(contract),
                 "internalUrl": internal_url(origin, contract),

@@ -77,12 +77,8 @@ fn latest(contract: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn a_negotiation_goes_turn_by_turn_to_the_execution_copy() {
-    let mut receiver = Receiver::start(&[]).await;
+async fn the_contract_has_the_documented_shape() {
     let bench = Bench::start().await;
-    for kind in ["turnCreated", "turnCompleted", "turnTagged", "turnMention"] {
-        subscribe(&bench, kind, &receiver.url).await;
-    }
     let created = contract(&bench).await;
     let extended = json!({"namedValues": [{"name": "run", "value": "r-1", "type": "text"}]});
     let (url, turn_id) = (bench.url(&format!("{API}/contracts/{}", id(&created))), latest(&created).to_owned());
@@ -102,6 +98,19 @@ async fn a_negotiation_goes_turn_by_turn_to_the_execution_copy() {
             },
         })
     );
+    assert_eq!(get(&bench, &format!("/contracts/{}", id(&created)), 200).await, created);
+}
+
+#[tokio::test]
+async fn a_negotiation_goes_turn_by_turn_to_the_execution_copy() {
+    let mut receiver = Receiver::start(&[]).await;
+    let bench = Bench::start().await;
+    for kind in ["turnCreated", "turnCompleted", "turnTagged", "turnMention"] {
+        subscribe(&bench, kind, &receiver.url).await;
+    }
+    let created = contract(&bench).await;
+    let extended = json!({"namedValues": [{"name": "run", "value": "r-1", "type": "text"}]});
+    let turn_id = latest(&created).to_owned();
     let event = receiver.next().await.body;
     assert_eq!((&event["type"], &event["turnId"]), (&json!("turnCreated"), &json!(turn_id)));
 

@@ -1,9 +1,10 @@
 //! Juro v3: the documented lifecycle, every refusal, paging and filters.
 
-use engross_sandbox::Who;
+use engross_sandbox::{Generation, Options, Who};
+use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, PNG, id, masked};
+use crate::bench::{Bench, PNG, Receiver, id, masked};
 
 const SIDE: &str = "nda-side-counterparty";
 
@@ -314,4 +315,55 @@ async fn a_pending_approval_stands_in_the_way() {
         .await;
     bench.call("PATCH", &format!("/juro/v3/contracts/{id}"), json!({"name": "Better"}), 200).await;
     bench.call("POST", &send, message, 200).await;
+}
+
+#[tokio::test]
+async fn a_pdf_is_uploaded_as_it_is() {
+    let mut receiver = Receiver::start(&[]).await;
+    let bench = Bench::with(Options { webhooks: vec![receiver.target(Generation::V3)], ..Options::default() }).await;
+    let upload = async |form: Form, status: u16| {
+        let response =
+            bench.request("POST", "/juro/v3/contracts/upload").multipart(form).send().await.expect("an answer");
+        assert_eq!(response.status().as_u16(), status);
+        response.json::<Value>().await.expect("a JSON body")
+    };
+    let file = |content: &'static [u8]| Part::bytes(content).file_name("Lease 7.pdf");
+    let contract = upload(Form::new().part("file", file(b"%PDF-1.7 lease")), 200).await["contract"].clone();
+    assert_eq!(
+        (&contract["name"], &contract["status"], &contract["template"], &contract["signingSides"]),
+        (&json!("Lease 7"), &json!("uploaded"), &Value::Null, &json!([]))
+    );
+    assert_eq!(receiver.events(1).await, ["contract.created"]);
+    let path = format!("/juro/v3/contracts/{}", id(&contract));
+    let pdf = bench.raw("GET", &format!("{path}/pdf/binary")).await;
+    assert_eq!(pdf.headers()["content-type"], "application/pdf");
+    assert_eq!(pdf.bytes().await.expect("a whole file").as_ref(), b"%PDF-1.7 lease");
+    let renamed = bench.call("PATCH", &path, json!({"name": "Lease"}), 200).await;
+    assert_eq!((&renamed["contract"]["name"], &renamed["contract"]["status"]), (&json!("Lease"), &json!("uploaded")));
+
+    let form = Form::new()
+        .part("file", file(b"%PDF-1.7 nda"))
+        .text("templateId", "mutual-nda")
+        .text("name", "Old NDA")
+        .text("status", "fully signed")
+        .text("owner", "ann@sandbox.example");
+    let signed = upload(form, 200).await["contract"].clone();
+    assert_eq!(
+        (&signed["status"], &signed["owner"]["username"]),
+        (&json!("fully signed"), &json!("ann@sandbox.example"))
+    );
+    let path = format!("/juro/v3/contracts/{}", id(&signed));
+    bench.call("PATCH", &path, json!({"name": "x"}), 412).await;
+    let send = format!("{path}/signing-request/nda-side-counterparty");
+    bench.call("POST", &send, json!({"message": "m"}), 412).await;
+    assert_eq!(bench.get("/juro/v3/contracts").await["total"], 2);
+
+    let form = Form::new().part("file", file(b"PK")).text("status", "draft").text("title", "x");
+    let message = "title: is no part of an upload; status: must be uploaded or fully signed; file: must be a PDF";
+    assert_eq!(upload(form, 400).await, json!({"message": message}));
+    let form = Form::new().part("file", file(b"%PDF-")).text("templateId", "none");
+    assert_eq!(upload(form, 404).await, json!({"message": "Template not found: none"}));
+    let json = bench.call("POST", "/juro/v3/contracts/upload", json!({}), 400).await;
+    assert_eq!(json["message"], "bad request body: send it as multipart/form-data");
+    assert_eq!(bench.counters().contracts_created, 2);
 }
