@@ -6,6 +6,7 @@ mod contract_signatures;
 mod docjuris;
 mod errors;
 mod examples;
+mod features;
 mod lookups;
 mod manifests;
 mod paperlex;
