@@ -6,7 +6,9 @@ use crate::limits::{RUNS_PER_PAGE, TEXT_CHARS_MAX};
 use crate::turn::Begun;
 use crate::view::{self, ApprovalView, RunView};
 use engross_compiler::{Compiled, validate_inputs};
-use engross_core::{Decision, Event, Input, Person, Record, RunId, StartRequest, StepId, Subscription, Verdict};
+use engross_core::{
+    Decision, Event, Expr, Input, Person, Plan, Record, RunId, StartRequest, StepId, Subscription, Verdict,
+};
 use engross_source::SourceFile;
 use engross_store::{RunHead, RunQuery, StoredPlan};
 use serde::Serialize;
@@ -68,12 +70,25 @@ impl Engine {
             source: file.text().to_string(),
         };
         let run = self.inner.ids.run(self.inner.clock.now());
-        let request = StartRequest { run, inputs, requester: how.requester, key: how.key };
+        asks_by_name(&plan, &how.requester)?;
+        let request = StartRequest { run, inputs: inputs.clone(), requester: how.requester, key: how.key };
         self.inner.remember(plan.clone());
         match self.first_turn(plan, Input::Start(request), stored).await? {
             Begun::New(done) => Ok(Started { run: done.state.run.clone(), attached: false }),
-            Begun::Attached(run) => Ok(Started { run, attached: true }),
+            Begun::Attached(run) => self.attach(run, &inputs).await,
         }
+    }
+
+    /// A start whose key another run holds. With other inputs it is another wish, which must not be taken for done.
+    async fn attach(&self, run: RunId, inputs: &Value) -> Result<Started, Error> {
+        let held = self.current(&run).await?;
+        if *held.state.inputs != *inputs {
+            return Err(Error::BadRequest(format!(
+                "run {run} ({}) holds this key with other inputs; start with another key if this is another contract",
+                held.state.status.as_str()
+            )));
+        }
+        Ok(Started { run, attached: true })
     }
 
     /// Records a person's decision about a waiting approval.
@@ -147,8 +162,12 @@ impl Engine {
         let waits = self.inner.read(move |store| store.waits(&topic)).await?;
         let mut approvals = Vec::with_capacity(waits.len());
         for wait in waits {
-            let loaded = self.current(&wait.run).await?;
-            approvals.extend(view::approval(&loaded.state, &wait.step));
+            match self.current(&wait.run).await {
+                Ok(loaded) => approvals.extend(view::approval(&loaded.state, &wait.step)),
+                Err(error @ Error::Store(_)) => return Err(error),
+                // One run that cannot be read does not hide what all others wait for.
+                Err(error) => tracing::error!(run = %wait.run, %error, "an approval cannot be shown"),
+            }
         }
         Ok(approvals)
     }
@@ -160,6 +179,24 @@ pub(crate) fn named(what: &str, text: &str) -> Result<(), Error> {
         return Err(Error::BadRequest(format!("the {what} must be 1 to {TEXT_CHARS_MAX} printable characters")));
     }
     Ok(())
+}
+
+/// An approval that forbids the requester has to know who that is: an address, as approvers have, and no account's name.
+fn asks_by_name(plan: &Plan, requester: &Person) -> Result<(), Error> {
+    let forbids = |with: &Expr| match with {
+        Expr::Map(entries) => entries.get("forbid").is_some(),
+        Expr::Literal(with) => with.get("forbid").is_some(),
+        Expr::Template(_) | Expr::List(_) => false,
+    };
+    let step = plan.ordered().find(|step| step.uses == "approval" && forbids(&step.with));
+    match step {
+        Some(step) if !requester.is_address() => Err(Error::BadRequest(format!(
+            "step `{}` forbids the requester to approve, and `{requester}` is no e-mail address that could be told from the \
+             approvers; say who asks, as with --as lena@legal.example",
+            step.id
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn bounded(what: &str, text: Option<&str>) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! What the core may not have: the time, new ids, and randomness. Traits, so that a simulator can bring its own.
 
 use engross_core::{RunId, Timestamp};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
@@ -22,14 +23,18 @@ pub trait Ids: Send + Sync {
     fn token(&self) -> String;
 }
 
-/// The machine's clock.
+/// The machine's clock, which never goes back in one process: an event that comes after another must not seem to come before it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
+
+/// The latest time that this process has been told.
+static LATEST: AtomicI64 = AtomicI64::new(i64::MIN);
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        let now = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_millis(LATEST.fetch_max(now, Ordering::Relaxed).max(now))
     }
 }
 
@@ -43,14 +48,14 @@ impl Ids for SystemIds {
     }
 
     fn random(&self) -> u32 {
-        // The last 62 bits of a version 7 UUID are random.
-        let bytes = Uuid::now_v7().into_bytes();
+        // The last four bytes of a version 4 UUID are random.
+        let bytes = Uuid::new_v4().into_bytes();
         u32::from_be_bytes([bytes[12], bytes[13], bytes[14], bytes[15]])
     }
 
     fn token(&self) -> String {
-        // Version 7 has 74 random bits; two of them are more than 128.
-        let (a, b) = (Uuid::now_v7().into_bytes(), Uuid::now_v7().into_bytes());
-        hex::encode([&a[8..], &b[8..]].concat())
+        // A version 4 UUID has 122 random bits; two of them are more than 128.
+        let (a, b) = (Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes());
+        hex::encode([a, b].concat())
     }
 }

@@ -9,8 +9,8 @@ use crate::turn::Loaded;
 use crate::{Error, inbox};
 use engross_core::limits::OUTPUT_BYTES_MAX;
 use engross_core::{
-    Completion, EffectClass, ErrorClass, Event, EventId, IdempotencyKey, Input, OnEvent, PlanStep, RunId, StepError,
-    StepId, StepResult, StepState, Timestamp, WaitKind, check_size,
+    Completion, EffectClass, ErrorClass, Event, EventId, IdempotencyKey, Input, Intents, OnEvent, PlanStep, RunId,
+    StepError, StepId, StepResult, StepState, Timestamp, WaitKind, check_size,
 };
 use engross_step_api::{Reconciled, Step, StepContext, Wake};
 use futures_util::FutureExt;
@@ -55,27 +55,56 @@ struct Job {
 }
 
 async fn attempt_step(engine: &Engine, run: &RunId, step: &StepId, attempt: u32) -> Result<(), Error> {
-    let _permits = permits(engine, run, step).await?;
-    if engine.inner.is_stopping() {
-        return Ok(());
+    loop {
+        let permits = permits(engine, run, step).await?;
+        if engine.inner.is_stopping() {
+            return Ok(());
+        }
+        let loaded = engine.current(run).await?;
+        let Some(StepState::Running { attempt: now, input, maybe_done, intents, deadline, .. }) =
+            loaded.state.steps.get(step)
+        else {
+            return Ok(());
+        };
+        if *now != attempt {
+            return Ok(());
+        }
+        let result = match job(engine, &loaded, step, attempt, input.clone(), *intents) {
+            Ok(job) => match carry_out(engine, &job, *maybe_done, *intents, *deadline).await? {
+                Carried::Back(result) => result,
+                Carried::Unwanted => return Ok(()),
+                Carried::NotSettled(pause) => {
+                    drop(permits);
+                    engine.pause(pause).await;
+                    continue;
+                }
+            },
+            // What keeps this attempt from beginning says nothing about an earlier one.
+            Err(error) if *maybe_done => Err(error.maybe_done()),
+            Err(error) => Err(error),
+        };
+        return told(engine, run, step, attempt, result).await;
     }
-    let loaded = engine.current(run).await?;
-    let Some(StepState::Running { attempt: now, input, maybe_done, deadline, .. }) = loaded.state.steps.get(step)
-    else {
-        return Ok(());
-    };
-    if *now != attempt {
-        return Ok(());
-    }
-    let result = match job(engine, &loaded, step, attempt, input.clone()) {
-        Ok(job) => match carry_out(engine, &job, *maybe_done, *deadline).await? {
-            Some(result) => result,
-            None => return Ok(()),
-        },
-        // What keeps this attempt from beginning says nothing about an earlier one.
-        Err(error) if *maybe_done => Err(error.maybe_done()),
-        Err(error) => Err(error),
-    };
+}
+
+/// How an attempt came back.
+enum Carried {
+    /// With an answer.
+    Back(Result<StepResult, StepError>),
+    /// The run no longer wants it.
+    Unwanted,
+    /// A look did not find the effect of a request that may still be on its way: it is worth nothing before this pause is over.
+    NotSettled(Duration),
+}
+
+/// Tells the run how its attempt ended; an answer that cannot be kept is a failure of ours.
+async fn told(
+    engine: &Engine,
+    run: &RunId,
+    step: &StepId,
+    attempt: u32,
+    result: Result<StepResult, StepError>,
+) -> Result<(), Error> {
     let acted = result.is_ok();
     match finish(engine, run, step, attempt, result).await {
         Err(Error::BadRequest(why)) => {
@@ -98,30 +127,40 @@ async fn finish(
     Ok(())
 }
 
-/// Looks an uncertain effect up, journals the intent, then acts. `None` when the run no longer wants the attempt.
+/// Looks an uncertain effect up, journals the intent, then acts.
 async fn carry_out(
     engine: &Engine,
     job: &Job,
     maybe_done: bool,
+    intents: Option<Intents>,
     deadline: Option<Timestamp>,
-) -> Result<Option<Result<StepResult, StepError>>, Error> {
+) -> Result<Carried, Error> {
     if maybe_done && job.spec.effect == EffectClass::Reconcilable {
         // The step's time may have run out while no engine ran. Whether the effect happened is worth a look all the same.
         let budget = time_left(engine, deadline).max(Duration::from_millis(LOOK_UP_MS_MIN));
         match bounded(budget, async { job.plugin.reconcile(&job.context, &job.input).await }).await {
-            Ok(Reconciled::Done(done)) => return Ok(Some(checked(&job.spec, StepResult::Reconciled(done)))),
-            Ok(Reconciled::NotDone) => {}
+            Ok(Reconciled::Done(done)) => return Ok(Carried::Back(checked(&job.spec, StepResult::Reconciled(done)))),
+            Ok(Reconciled::NotDone) => {
+                let pause = until_settled(engine, job, intents);
+                if !pause.is_zero() {
+                    return Ok(Carried::NotSettled(pause));
+                }
+            }
             // Whatever the look-up says of itself, the effect that it was to find is as uncertain as before.
-            Err(error) => return Ok(Some(Err(error.maybe_done()))),
+            Err(error) => return Ok(Carried::Back(Err(error.maybe_done()))),
+        }
+        if job.context.attempt > job.spec.retry.attempts {
+            let message = "the answers of all attempts were lost, and a look shows that none of them had an effect";
+            return Ok(Carried::Back(Err(StepError::new(ErrorClass::Unknown, "not_done", message))));
         }
     }
     let budget = time_left(engine, deadline);
     if budget.is_zero() {
         let message = "the step's time was over before this attempt could begin";
-        return Ok(Some(Err(StepError::new(ErrorClass::Transient, "timeout", message))));
+        return Ok(Carried::Back(Err(StepError::new(ErrorClass::Transient, "timeout", message))));
     }
     if job.spec.effect != EffectClass::Read && !intend(engine, job).await? {
-        return Ok(None);
+        return Ok(Carried::Unwanted);
     }
     let result = bounded(budget, async { job.plugin.execute(&job.context, &job.input).await }).await;
     let result = match result {
@@ -131,7 +170,15 @@ async fn carry_out(
         }
         Err(error) => Err(error),
     };
-    Ok(Some(result))
+    Ok(Carried::Back(result))
+}
+
+/// How long a request whose answer was lost may still be on its way: a proxy or the provider itself may act on it after its
+/// sender is gone.
+fn until_settled(engine: &Engine, job: &Job, intents: Option<Intents>) -> Duration {
+    let settle_ms = job.context.connection.as_ref().map_or(0, |connection| connection.settle_ms);
+    let settled_at = intents.map(|intents| intents.last.plus_ms(settle_ms));
+    Duration::from_millis(settled_at.map_or(0, |at| at.ms_since(engine.inner.clock.now())))
 }
 
 /// Whether the intent is durable, so that the effect may leave.
@@ -177,7 +224,7 @@ async fn look(engine: &Engine, run: &RunId, step: &StepId, check: u32) -> Result
             Ok(None)
         }
         WaitKind::Event { .. } | WaitKind::Timer | WaitKind::Approval(_) => {
-            match job(engine, &loaded, step, check, input.clone()) {
+            match job(engine, &loaded, step, check, input.clone(), None) {
                 Ok(job) => check_once(&job, woken_by.clone()).await,
                 // A mistake in the configuration of one start does not end a wait of weeks.
                 Err(error) => Err(StepError { class: ErrorClass::Transient, ..error }),
@@ -234,7 +281,14 @@ async fn permits(
     Ok([of_connection, Some(of_engine)])
 }
 
-fn job(engine: &Engine, loaded: &Loaded, step: &StepId, attempt: u32, input: Arc<Value>) -> Result<Job, StepError> {
+fn job(
+    engine: &Engine,
+    loaded: &Loaded,
+    step: &StepId,
+    attempt: u32,
+    input: Arc<Value>,
+    intents: Option<Intents>,
+) -> Result<Job, StepError> {
     let inner = &engine.inner;
     let spec = loaded
         .plan
@@ -259,7 +313,7 @@ fn job(engine: &Engine, loaded: &Loaded, step: &StepId, attempt: u32, input: Arc
         step: step.clone(),
         attempt,
         key: IdempotencyKey::of(&state.run, step),
-        run_started_at: state.started_at,
+        run_started_at: intents.map_or(state.started_at, |intents| intents.first),
         now: inner.clock.now(),
         requester: state.requester.clone(),
         connection,

@@ -11,6 +11,7 @@ use engross_step_api::{Connection, Directory, Files, Registry};
 use engross_store::{Committer, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
 
 /// What an engine is made of.
@@ -117,6 +118,23 @@ impl Engine {
         self.inner.timers_changed.notify_waiters();
     }
 
+    /// Waits until no attempt and no look is under way, at most so long; whether that was long enough. To be called after
+    /// [`Engine::stop`], so that requests that have left get their answers kept before the process ends.
+    pub async fn drain(&self, at_most: Duration) -> bool {
+        let all = u32::try_from(WORKING_STEPS_MAX).unwrap_or(u32::MAX);
+        tokio::time::timeout(at_most, self.inner.working.acquire_many(all)).await.is_ok()
+    }
+
+    /// Pauses, unless the engine stops meanwhile.
+    pub(crate) async fn pause(&self, pause: Duration) {
+        let mut stopping = self.inner.stopping.subscribe();
+        let stopped = async { while !*stopping.borrow_and_update() && stopping.changed().await.is_ok() {} };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stopped => {}
+        }
+    }
+
     /// Looks at the timers anew. For whoever sets the clock; a clock that goes by itself needs nobody to tell of it.
     pub fn clock_changed(&self) {
         self.inner.timers_changed.notify_one();
@@ -180,7 +198,7 @@ impl Inner {
         }
         let wanted = digest.clone();
         let stored = self.read(move |store| store.plan(&wanted)).await?;
-        let stored = stored.ok_or_else(|| Error::Store(format!("plan {digest} is not in the store")))?;
+        let stored = stored.ok_or_else(|| Error::Damaged(format!("plan {digest} is not in the store")))?;
         let plan = Arc::new(Plan::build(stored.definition)?);
         self.remember(plan.clone());
         Ok(plan)

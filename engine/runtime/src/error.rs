@@ -25,6 +25,9 @@ pub enum Error {
     /// The store cannot do what it must; the process should end.
     #[error("the store failed: {0}")]
     Store(String),
+    /// What was kept of a run cannot be read; other runs are not concerned.
+    #[error("the run cannot be read: {0}")]
+    Damaged(String),
     /// A plan that was kept cannot be read.
     #[error("the run's plan cannot be used: {0}")]
     Plan(#[from] PlanError),
@@ -35,7 +38,10 @@ pub enum Error {
 
 impl From<engross_store::Error> for Error {
     fn from(error: engross_store::Error) -> Self {
-        Self::Store(error.to_string())
+        match error {
+            engross_store::Error::Damaged(why) => Self::Damaged(why),
+            error => Self::Store(error.to_string()),
+        }
     }
 }
 
@@ -58,6 +64,7 @@ impl Error {
             Self::Inputs(_) => "invalid_inputs",
             Self::BadRequest(_) => "bad_request",
             Self::Store(_) => "store_failed",
+            Self::Damaged(_) => "run_damaged",
             Self::Plan(_) => "plan_unusable",
             Self::Stopping => "stopping",
         }

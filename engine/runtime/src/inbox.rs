@@ -6,7 +6,7 @@ use crate::limits::{EVENT_BYTES_MAX, TEXT_CHARS_MAX};
 use crate::turn::{not_written, to_the_end};
 use crate::{Error, HookError};
 use engross_core::{
-    EventId, Input, OnEvent, ReceivedEvent, RunId, StepId, StepState, Subscription, Timestamp, WaitKind,
+    EventId, Input, OnEvent, ReceivedEvent, RunId, StepId, StepState, Subscription, Timestamp, WaitKind, check_size,
 };
 use engross_step_api::{Acknowledgement, RawWebhook, WebhookError};
 use engross_store::{CommitError, Conflict, InboxEntry, InboxQuery, WaitRow, Write};
@@ -48,6 +48,9 @@ impl Engine {
             WebhookError::Malformed(why) => HookError::Malformed(why),
         })?;
         for event in events {
+            check_size(&event.data, EVENT_BYTES_MAX.max(body.len().saturating_mul(2))).map_err(|oversize| {
+                HookError::Malformed(format!("its data have {oversize}, which is more than is kept"))
+            })?;
             let entry = InboxEntry {
                 event: ReceivedEvent {
                     id: event_id(&connection.name, &event.dedupe),
@@ -75,9 +78,9 @@ impl Engine {
         if kind.is_empty() || kind.chars().count() > TEXT_CHARS_MAX || kind.chars().any(char::is_control) {
             return Err(Error::BadRequest("an event needs a type, such as crm/opportunity.won".to_string()));
         }
-        if data.to_string().len() > EVENT_BYTES_MAX {
-            return Err(Error::BadRequest(format!("an event's data may have {EVENT_BYTES_MAX} bytes at most")));
-        }
+        check_size(&data, EVENT_BYTES_MAX).map_err(|oversize| {
+            Error::BadRequest(format!("an event's data have {oversize}, which is more than is kept"))
+        })?;
         let made_up = self.inner.ids.token();
         let event = ReceivedEvent {
             id: event_id(&format!("api/{kind}"), id.unwrap_or(&made_up)),

@@ -42,8 +42,8 @@ fn load(store: &dyn Store, run: &RunId) -> Result<(Plan, RunState, Vec<Record>),
         return Err(Error::NoRun(run.clone()));
     }
     let state = fold(&records)
-        .ok_or_else(|| Error::Store(format!("the journal of run {run} does not begin with its start")))?;
+        .ok_or_else(|| Error::Damaged(format!("the journal of run {run} does not begin with its start")))?;
     let stored =
-        store.plan(&state.plan)?.ok_or_else(|| Error::Store(format!("plan {} is not in the store", state.plan)))?;
+        store.plan(&state.plan)?.ok_or_else(|| Error::Damaged(format!("plan {} is not in the store", state.plan)))?;
     Ok((Plan::build(stored.definition)?, state, records))
 }

@@ -256,7 +256,7 @@ impl Inner {
             return Err(Error::NoRun(run.clone()));
         }
         let state = fold(&records)
-            .ok_or_else(|| Error::Store(format!("the journal of run {run} does not begin with its start")))?;
+            .ok_or_else(|| Error::Damaged(format!("the journal of run {run} does not begin with its start")))?;
         let plan = self.plan(&state.plan).await?;
         Ok(Loaded { plan, state: Arc::new(state) })
     }

@@ -177,7 +177,10 @@ fn step(spec: &PlanStep, state: Option<&StepState>) -> StepView {
         Some(StepState::Skipped { reason, at }) => {
             (view.note, view.at) = (Some(skipped(reason)), Some(at.to_string()));
         }
-        Some(StepState::Cancelled { at }) => view.at = Some(at.to_string()),
+        Some(StepState::Cancelled { maybe_done, at }) => {
+            view.at = Some(at.to_string());
+            view.note = maybe_done.then(|| "it may have happened all the same: look at the provider".to_string());
+        }
     }
     view
 }
@@ -295,6 +298,7 @@ fn words(event: &Event) -> String {
         },
         Event::EventReceived { event, .. } => format!("event {} arrived", event.kind),
         Event::PollDue { .. } => "looks by itself".to_string(),
+        Event::DeadlineReached { .. } => "its time is up; looks once more".to_string(),
         Event::StepChecked { error: Some(error), .. } => format!("looked, and could not see: {error}"),
         Event::StepChecked { .. } => "looked: not yet".to_string(),
         Event::DecisionRecorded { decision, .. } => match &decision.comment {

@@ -66,7 +66,7 @@ impl From<Error> for ApiError {
             }
             Error::Rejected(_) => StatusCode::CONFLICT,
             Error::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Error::Store(_) | Error::Plan(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Error::Store(_) | Error::Damaged(_) | Error::Plan(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, error.code(), error.to_string()).details(error.details())

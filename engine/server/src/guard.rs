@@ -2,7 +2,8 @@
 //!
 //! With a token set, every request carries it. Without one the server is on loopback, where the danger is a page in a
 //! browser on the same machine: so the `Host` must be a loopback name (a rebound name is not), and a request that a page
-//! sent (it has an `Origin`) must come from this server itself.
+//! sent (it has an `Origin`) must come from this server itself. A proxy on the same machine would make the whole world look
+//! local, so whatever says that a proxy forwarded it is refused as well. The webhooks' door is not guarded here.
 
 use crate::ApiError;
 use crate::limits::REQUEST_TIMEOUT;
@@ -14,6 +15,10 @@ use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+/// What proxies add to what they forward. A proxy that adds none of them cannot be told from a client of this machine.
+const FORWARDED: &[&str] =
+    &["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"];
 
 /// Lets a request to the API through, or answers it.
 pub(crate) async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
@@ -52,6 +57,14 @@ fn check(shared: &Shared, headers: &HeaderMap) -> Result<(), ApiError> {
             "without a token this API is for this machine only",
         )
         .hint("use http://127.0.0.1, or set `server.token` in engross.yaml"));
+    }
+    if FORWARDED.iter().any(|name| headers.contains_key(*name)) {
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "forwarded",
+            "without a token this API is for this machine only, and a proxy forwarded this",
+        )
+        .hint("let the proxy forward only /hooks/, or set `server.token` in engross.yaml"));
     }
     if let Some(origin) = headers.get(header::ORIGIN).and_then(|v| v.to_str().ok())
         && origin != format!("http://{host}")

@@ -96,7 +96,8 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Takes no more requests.
+    /// Takes no more connections. Requests on connections that are open already are still answered, until their clients or the
+    /// process end.
     pub fn stop(self) {
         self.task.abort();
     }

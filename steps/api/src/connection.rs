@@ -19,6 +19,14 @@ pub struct Connection {
     pub webhook: WebhookSettings,
     /// How many requests may be under way at once.
     pub concurrency: usize,
+    /// How long a request whose answer was lost may still be on its way, in milliseconds: only after that is a look that does
+    /// not find its effect believed.
+    pub settle_ms: u64,
+}
+
+impl Connection {
+    /// The settle time of connections that do not say otherwise.
+    pub const SETTLE_MS: u64 = 30_000;
 }
 
 impl Connection {

@@ -16,7 +16,7 @@ pub struct StepContext {
     pub attempt: u32,
     /// The key of the step's effect: the same on every attempt.
     pub key: IdempotencyKey,
-    /// When the run started: the earliest time an effect of it can have happened.
+    /// The earliest time an effect of this step can have happened: when it was first meant to leave, or else the run's start.
     pub run_started_at: Timestamp,
     /// When this attempt began.
     pub now: Timestamp,

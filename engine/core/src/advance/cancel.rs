@@ -20,7 +20,8 @@ fn can_be_dropped(work: &Work<'_>, step: &StepId, state: &StepState) -> bool {
     let can_be_looked_up = effect == Some(EffectClass::Reconcilable);
     match state {
         StepState::Running { intended, maybe_done, .. } => {
-            effect == Some(EffectClass::Read) || (!intended && !(*maybe_done && can_be_looked_up))
+            let under_way = *intended || (*maybe_done && can_be_looked_up);
+            effect == Some(EffectClass::Read) || !under_way
         }
         StepState::BackingOff { maybe_done, .. } => !(*maybe_done && can_be_looked_up),
         StepState::Waiting { .. } | StepState::InDoubt { .. } => true,

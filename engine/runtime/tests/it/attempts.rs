@@ -79,15 +79,46 @@ async fn the_timeout_of_a_step_bounds_all_its_attempts() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_never_answers_is_cut_and_may_have_acted() {
-    for (uses, expected) in [("get", "completed"), ("put", "completed"), ("send", "in_doubt"), ("fax", "in_doubt")] {
+    for (uses, expected) in [("get", "completed"), ("put", "completed"), ("send", "backing_off"), ("fax", "in_doubt")] {
         let world = World::new().await;
         world.lab.on("a", Ask::Execute, [Answer::Hangs]);
         let run = world.start(&format!("steps: {{ a: {{ uses: acme/{uses}, timeout: 20ms, {RETRY} }} }}")).await;
         let view = world.until_step(&run, "a", expected).await;
         assert_eq!(error_of(&view, "a").0, "timeout", "{uses}");
-        assert!(outcome_of(&view, "a") == "failed" || expected == "in_doubt");
+        assert!(outcome_of(&view, "a") == "failed" || expected != "completed");
         assert_eq!(world.lab.count("a", Ask::Execute), 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_lost_answer_is_looked_up_and_nothing_is_sent_after_it() {
+    let lost = || Answer::Fails(StepError::new(ErrorClass::Transient, "lost", "no answer").maybe_done());
+    for (looked, end) in [(Answer::Done(json!({ "id": "found" })), "succeeded"), (Answer::Nothing, "failed")] {
+        let world = World::new().await;
+        world.lab.on("a", Ask::Execute, [lost()]);
+        world.lab.on("a", Ask::Reconcile, [looked]);
+        let run = world.start("steps: { a: { uses: acme/send, retry: { attempts: 1, initial: 1s } } }").await;
+        world.until_step(&run, "a", "backing_off").await;
+        world.pass(1_000);
+        let view = world.until_over(&run).await;
+        assert_eq!(outcome_of(&view, "a"), end);
+        assert_eq!((world.lab.count("a", Ask::Reconcile), world.lab.count("a", Ask::Execute)), (1, 1), "{end}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_finds_nothing_is_not_believed_while_the_request_may_be_on_its_way() {
+    let world = World::new().await;
+    let lost = Answer::Fails(StepError::new(ErrorClass::Transient, "lost", "no answer").maybe_done());
+    world.lab.on("a", Ask::Execute, [lost]);
+    world.lab.on("a", Ask::Reconcile, [Answer::Nothing, Answer::Nothing, Answer::Done(json!({ "id": "late" }))]);
+    let run = world.start(&format!("steps: {{ a: {{ uses: acme/send, connection: settling, {RETRY} }} }}")).await;
+    world.until_step(&run, "a", "backing_off").await;
+    world.pass(1_000);
+    // The clock stands still at a second after the intent, so the request is never settled, and is looked for again.
+    let view = world.until_over(&run).await;
+    assert_eq!(outcome_of(&view, "a"), "succeeded");
+    assert_eq!((world.lab.count("a", Ask::Reconcile), world.lab.count("a", Ask::Execute)), (3, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +151,7 @@ async fn outputs_that_no_journal_may_hold_fail_the_step() {
     for (uses, outputs, end) in [
         ("get", large(), "completed"),
         ("get", deep(), "completed"),
-        ("send", large(), "in_doubt"),
+        ("send", large(), "backing_off"),
         ("fax", deep(), "in_doubt"),
     ] {
         let world = World::new().await;
@@ -168,7 +199,7 @@ steps:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_gone_fails_what_has_not_begun_and_leaves_open_what_had() {
-    for (uses, end) in [("get", "completed"), ("put", "completed"), ("send", "in_doubt"), ("fax", "in_doubt")] {
+    for (uses, end) in [("get", "completed"), ("put", "completed"), ("send", "backing_off"), ("fax", "in_doubt")] {
         let world = World::new().await;
         world.lab.on("a", Ask::Execute, [Answer::Hangs]);
         let run = world.start(&format!("steps: {{ a: {{ uses: acme/{uses}, connection: slow }} }}")).await;

@@ -80,7 +80,7 @@ impl World {
         let lab = Lab::new(store.clone());
         let clock = Arc::new(TestClock(AtomicI64::new(1_700_000_000_000)));
         let ids = Arc::new(CountedIds(AtomicU64::new(1)));
-        Self::begin(store, lab, clock, ids, &["acme", "slow"]).await
+        Self::begin(store, lab, clock, ids, &["acme", "slow", "settling"]).await
     }
 
     async fn begin(
@@ -109,7 +109,7 @@ impl World {
 
     /// Ends the engine as a crash does: nothing that it is at is heard of again. Another starts on the store.
     pub(crate) async fn crash(self) -> Self {
-        self.crash_into(&["acme", "slow"]).await
+        self.crash_into(&["acme", "slow", "settling"]).await
     }
 
     /// The same, with other connections configured.
@@ -256,6 +256,7 @@ fn connection(name: &str) -> (String, Arc<Connection>) {
         settings: BTreeMap::new(),
         webhook,
         concurrency: if name == "slow" { 3 } else { 100 },
+        settle_ms: if name == "settling" { 1_020 } else { 0 },
     };
     (name.to_string(), Arc::new(connection))
 }
