@@ -13,6 +13,7 @@ mod paperlex;
 mod previews;
 mod reconciling;
 mod requests;
+mod sandbox;
 mod schema;
 mod secrets;
 mod specs;

@@ -164,7 +164,7 @@ pub(crate) const MANIFESTS: [(&str, &str); 5] = [
 /// A provider of its own for each caller, so that tests share no limits; only its manifest is read.
 pub(crate) fn provider(name: &str) -> Arc<dyn Provider> {
     let (_, text) = MANIFESTS.into_iter().find(|(known, _)| *known == name).expect(name);
-    from_yaml(name, text).unwrap_or_else(|found| panic!("{name}: {found:?}"))
+    from_yaml(name, text).map_err(|found| format!("{name}: {found:?}")).expect("a good manifest")
 }
 
 pub(crate) fn step(provider: &dyn Provider, name: &str) -> Arc<dyn Step> {
@@ -180,6 +180,7 @@ pub(crate) fn connection(provider: &str, base_url: &str) -> Connection {
         settings: settings(provider),
         webhook: WebhookSettings::default(),
         concurrency: 4,
+        settle_ms: 0,
     }
 }
 
