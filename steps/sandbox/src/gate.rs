@@ -114,7 +114,9 @@ fn answer(world: &mut World, provider: &Provider, attempt: &Attempt<'_>) -> Resu
 
 fn scripted_status(world: &World, provider: &Provider, code: u16, retry_after: Option<u32>) -> Reply {
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let reply = (provider.refuse)(world, Problem::new(status, format!("scripted fault: status {code}")));
+    let mut reply = (provider.refuse)(world, Problem::new(status, format!("scripted fault: status {code}")));
+    // A provider that knows fewer statuses than the rule must not bend it.
+    reply.status = status;
     match retry_after {
         Some(seconds) => reply.with(RETRY_AFTER, seconds.to_string()),
         None => reply,

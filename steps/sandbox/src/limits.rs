@@ -43,7 +43,7 @@ pub(crate) const FORM_FIELDS_MAX: usize = 1_000;
 /// Levels of a nested form key: `contract[responses][party_a]` has three.
 pub(crate) const FORM_DEPTH_MAX: usize = 8;
 /// Characters of the body of a Paperlex contract or template.
-pub(crate) const BODY_CHARS_MAX: usize = 1_000_000;
+pub(crate) const BODY_CHARS_MAX: usize = 200_000;
 /// Versions kept of one contract or template; the next change is refused.
 pub(crate) const VERSIONS_MAX: usize = 1_000;
 /// Templates, review sessions of one contract, or imports kept at once.

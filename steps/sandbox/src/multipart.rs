@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Multipart as Reader, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart as Reader, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use bytes::Bytes;
@@ -50,7 +50,9 @@ pub(crate) async fn read(parts: &Parts, body: &Bytes) -> Option<Result<Multipart
     if !media_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data") {
         return None;
     }
-    let request = Request::from_parts(parts.clone(), Body::from(body.clone()));
+    let mut request = Request::from_parts(parts.clone(), Body::from(body.clone()));
+    // The body is here already and within its bound; axum's own, which is lower, must not cut it again.
+    DefaultBodyLimit::disable().apply(&mut request);
     Some(collect(request).await)
 }
 

@@ -7,15 +7,57 @@ use serde::Deserialize;
 
 use crate::faults::Faults;
 
+/// The username of DocJuris, which its documents call the account id.
+pub const DOCJURIS_ACCOUNT_ID: &str = "sandbox-account";
+
+/// The public token of Paperlex's simple signatures. It is public by design, so it is the same in every sandbox.
+pub const PAPERLEX_PUBLIC_TOKEN: &str = "sandbox-public-token";
+
+/// The token of Paperlex's "remote signature program", which alone may place signatures through the API. An official client
+/// knows the endpoint; the documents do not.
+pub const PAPERLEX_SIGNATURE_TOKEN: &str = "sandbox-signature-token";
+
+/// A provider that the sandbox emulates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Emulated {
+    /// Juro, the generation with flat bodies and approvals.
+    JuroV2,
+    /// Juro, the generation with signing sides.
+    JuroV3,
+    /// Paperlex v1.
+    Paperlex,
+    /// Contract Signatures for Confluence and Jira.
+    ContractSignatures,
+    /// DocJuris v1.
+    DocJuris,
+}
+
+impl Emulated {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::JuroV2, Self::JuroV3, Self::Paperlex, Self::ContractSignatures, Self::DocJuris];
+
+    /// The start of its paths, without a trailing slash.
+    #[must_use]
+    pub fn mount(self) -> &'static str {
+        match self {
+            Self::JuroV2 => crate::juro::v2::PROVIDER.mount,
+            Self::JuroV3 => crate::juro::v3::PROVIDER.mount,
+            Self::Paperlex => crate::paperlex::PROVIDER.mount,
+            Self::ContractSignatures => crate::contract_signatures::PROVIDER.mount,
+            Self::DocJuris => crate::docjuris::PROVIDER.mount,
+        }
+    }
+}
+
 /// How to start a sandbox. `Options::default()` listens on a free loopback port, with the key `sandbox-key`, no webhooks,
 /// no automatic signer and no faults.
 #[derive(Clone)]
 pub struct Options {
     /// Where to listen; port 0 takes a free one, which [`crate::Sandbox::addr`] tells.
     pub listen: SocketAddr,
-    /// The key every provider request must carry in `x-api-key`.
+    /// The key, token or password of every provider's account, which each takes in a place of its own.
     pub api_key: String,
-    /// Targets that are registered from the start; more can be added over HTTP.
+    /// Juro's targets that are registered from the start; more can be added over HTTP.
     pub webhooks: Vec<WebhookTarget>,
     /// Whether the sandbox signs by itself what was sent for signing.
     pub auto_sign: AutoSign,

@@ -14,7 +14,7 @@ use crate::counters::Counters;
 use crate::delivery::Courier;
 use crate::limits::SHUTDOWN_GRACE;
 use crate::listener::{Line, Severable};
-use crate::options::{AutoSign, Options, WebhookTarget};
+use crate::options::{AutoSign, Emulated, Options, WebhookTarget};
 use crate::wire::Problem;
 use crate::world::{AutoSigner, Clock, Due, Names, Shared, World};
 use crate::{contract_signatures, control, docjuris, gate, juro, paperlex, signing_page};
@@ -111,13 +111,30 @@ impl Sandbox {
         self.addr
     }
 
+    /// Where a client of this provider sends its requests, without a trailing slash.
+    #[must_use]
+    pub fn base_url(&self, provider: Emulated) -> String {
+        format!("{}{}", self.shared.lock().origin, provider.mount())
+    }
+
     /// What happened so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.shared.lock().counters()
     }
 
-    /// Delivers webhooks to this target from now on, as an administrator sets it up in the account. Fails when its URL makes
+    /// Lets the pauses between two tries of a delivery pass this many times faster than documented; 1 is as documented.
+    pub fn set_retry_speed(&self, times: u32) {
+        self.shared.lock().courier.set_speed(times);
+    }
+
+    /// Delivers the webhooks of Contract Signatures to this address too from now on, as an administrator sets it up in the
+    /// app. Fails when the address makes no sense, or is one too many.
+    pub fn add_contract_signatures_webhook(&self, url: &str) -> Result<(), Refused> {
+        Ok(contract_signatures::add_webhook(&mut self.shared.lock(), url)?)
+    }
+
+    /// Delivers Juro's webhooks to this target from now on, as an administrator sets it up in the account. Fails when its URL makes
     /// no sense.
     pub fn add_webhook(&self, target: &WebhookTarget) -> Result<(), Refused> {
         Ok(self.shared.lock().courier.register(target, None)?)

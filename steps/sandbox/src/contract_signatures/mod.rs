@@ -27,3 +27,4 @@ pub(crate) use api::PROVIDER;
 pub(crate) use keys::Key;
 pub(crate) use ops::{DESK, attachment, control_json, decide_for, expire, sign_for};
 pub(crate) use state::Account;
+pub(crate) use webhook::add_webhook;

@@ -24,7 +24,7 @@ pub(crate) struct Account {
     /// The secret of a signer's address to the contract and the signer's index.
     pub(super) links: BTreeMap<String, (String, usize)>,
     /// Where an administrator has webhooks sent.
-    pub(crate) webhooks: Vec<Url>,
+    pub(super) webhooks: Vec<Url>,
     /// Whether a create answers nothing instead of the contract.
     pub(crate) silent_create: bool,
 }

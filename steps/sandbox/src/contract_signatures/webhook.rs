@@ -4,9 +4,10 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::state::COLLECTION;
-use crate::delivery::Letter;
-use crate::limits::WEBHOOK_ANSWER_MAX;
+use crate::delivery::{Letter, check_url};
+use crate::limits::{WEBHOOK_ANSWER_MAX, WEBHOOK_TARGETS_MAX};
 use crate::postman::{Manner, Sender, pause_a_little};
+use crate::wire::Problem;
 use crate::world::{World, iso};
 
 /// 200 is not among the documented acknowledgements. Retries are not documented where it could be read.
@@ -25,6 +26,17 @@ pub(super) enum Event {
     /// The signer at this index has signed or rejected.
     Signature(usize),
     Completion,
+}
+
+/// Adds a receiver of every event.
+pub(crate) fn add_webhook(world: &mut World, url: &str) -> Result<(), Problem> {
+    let url = check_url(url)?;
+    let webhooks = &mut world.contract_signatures.webhooks;
+    if webhooks.len() >= WEBHOOK_TARGETS_MAX {
+        return Err(Problem::bad(format!("at most {WEBHOOK_TARGETS_MAX} webhooks can be registered")));
+    }
+    webhooks.push(url);
+    Ok(())
 }
 
 /// Tells every receiver of an event.

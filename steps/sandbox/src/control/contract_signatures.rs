@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 
 use super::{Sharing, answer, read};
 use crate::contract_signatures::{self, Key};
-use crate::delivery::check_url;
-use crate::limits::{KEYS_MAX, NAME_CHARS_MAX, WEBHOOK_TARGETS_MAX};
+use crate::limits::{KEYS_MAX, NAME_CHARS_MAX};
 use crate::sandbox::Who;
 use crate::wire::{Problem, clip};
 use crate::world::{Shared, World};
@@ -55,12 +54,7 @@ struct WebhookBody {
 async fn add_webhook(State(shared): Sharing, headers: HeaderMap, body: Bytes) -> Response<Body> {
     let add = || {
         let WebhookBody { url } = read(&headers, &body)?;
-        let url = check_url(&url)?;
-        let webhooks = &mut shared.lock().contract_signatures.webhooks;
-        if webhooks.len() >= WEBHOOK_TARGETS_MAX {
-            return Err(Problem::bad(format!("at most {WEBHOOK_TARGETS_MAX} webhooks can be registered")));
-        }
-        webhooks.push(url);
+        contract_signatures::add_webhook(&mut shared.lock(), &url)?;
         Ok(json!({"message": "ok"}))
     };
     answer(add())

@@ -6,9 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::state::ACCOUNT_ID;
 use super::{contracts, subscriptions};
 use crate::faults::On;
+use crate::options::DOCJURIS_ACCOUNT_ID;
 use crate::wire::{Attempt, Problem, Provider, Reply, Route};
 use crate::world::World;
 
@@ -39,7 +39,7 @@ fn authorise(world: &World, attempt: &Attempt<'_>) -> Result<(), Problem> {
     let encoded =
         given.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
     let decoded = encoded.and_then(|(_, encoded)| STANDARD.decode(encoded.trim()).ok());
-    let wanted = format!("{ACCOUNT_ID}:{}", world.api_key);
+    let wanted = format!("{DOCJURIS_ACCOUNT_ID}:{}", world.api_key);
     if decoded.is_some_and(|decoded| decoded == wanted.as_bytes()) {
         return Ok(());
     }

@@ -14,9 +14,6 @@ use crate::multipart::File;
 use crate::wire::Problem;
 use crate::world::iso;
 
-/// The account id, which is the username of every request.
-pub(super) const ACCOUNT_ID: &str = "sandbox-account";
-
 /// A category that contracts are filed under.
 pub(super) struct ContractType {
     pub(super) id: u64,

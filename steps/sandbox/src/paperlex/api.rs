@@ -7,12 +7,9 @@ use super::input::Input;
 use super::state::unprocessable;
 use super::{contracts, people, slaws};
 use crate::faults::On;
+use crate::options::PAPERLEX_SIGNATURE_TOKEN;
 use crate::wire::{Attempt, Problem, Provider, Reply, Route};
 use crate::world::World;
-
-/// The token of the "remote signature program", which alone may place signatures through the API. An official client knows
-/// the endpoint; the documents do not.
-const SIGNATURE_TOKEN: &str = "sandbox-signature-token";
 
 /// Mounted at `/paperlex/v1`.
 pub(crate) static PROVIDER: Provider = Provider {
@@ -80,7 +77,7 @@ fn authorise(world: &World, attempt: &Attempt<'_>) -> Result<(), Problem> {
             }
             Ok(())
         }
-        Some(SIGNATURE_TOKEN) => Ok(()),
+        Some(PAPERLEX_SIGNATURE_TOKEN) => Ok(()),
         _ => Err(unprocessable("Couldn't find your API key")),
     }
 }

@@ -13,12 +13,10 @@ use super::ops::{self, link, owed, page_of};
 use super::state::{Content, Contract, Session, Signature, Signer, unprocessable};
 use crate::delivery::check_url;
 use crate::limits::{ITEMS_MAX, NAME_CHARS_MAX, SESSION_HOURS, SESSION_SECONDS_MAX};
+use crate::options::PAPERLEX_PUBLIC_TOKEN;
 use crate::signing_page;
 use crate::wire::{Call, Problem, Reply};
 use crate::world::World;
-
-/// The public token of simple signatures. It is public by design, so it is the same in every sandbox.
-const PUBLIC_TOKEN: &str = "sandbox-public-token";
 
 pub(super) fn list_signers(world: &mut World, call: &Call<'_>) -> Result<Reply, Problem> {
     let signers: Vec<Value> = world.paperlex.contract(call.param(0))?.signers.iter().map(signer_json).collect();
@@ -225,7 +223,7 @@ pub(super) fn place_signature(world: &mut World, call: &Call<'_>) -> Result<Repl
 /// the one that is called back.
 pub(super) fn simple_signature(world: &mut World, call: &Call<'_>) -> Result<Reply, Problem> {
     let input = Input::read(call)?;
-    if input.text("public_token") != Some(PUBLIC_TOKEN) {
+    if input.text("public_token") != Some(PAPERLEX_PUBLIC_TOKEN) {
         return Err(unprocessable("Couldn't find your public token"));
     }
     let mut problems = Vec::new();

@@ -1,6 +1,6 @@
 //! PaperlexML as far as it is documented: `{{key}}`, `{% n '#.#' %}`, and the `**bold**` of the samples. Rendering only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::html::escape;
 
@@ -14,36 +14,41 @@ enum Piece<'a> {
     Tag(&'a str),
 }
 
+/// One pass over the body; a tag that is not closed is text, and so is all that follows it.
 fn pieces(body: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
-    let mut rest = body;
-    while let Some(start) = rest.find("{{").into_iter().chain(rest.find("{%")).min() {
-        let (before, tagged) = rest.split_at(start);
-        let is_response = tagged.starts_with("{{");
-        let Some((inner, after)) =
-            tagged.get(2..).and_then(|inner| inner.split_once(if is_response { "}}" } else { "%}" }))
-        else {
+    let (mut text_start, mut at) = (0, 0);
+    while let Some(found) = body.get(at..).and_then(|rest| rest.find('{')) {
+        let start = at + found;
+        let tail = body.get(start..).unwrap_or_default();
+        let end = match tail.get(..2) {
+            Some("{{") => "}}",
+            Some("{%") => "%}",
+            _ => {
+                at = start + 1;
+                continue;
+            }
+        };
+        let Some((inner, _)) = tail.get(2..).and_then(|inner| inner.split_once(end)) else {
             break;
         };
-        pieces.push(Piece::Text(before));
-        pieces.push(if is_response { Piece::Response(inner.trim()) } else { Piece::Tag(inner.trim()) });
-        rest = after;
+        pieces.push(Piece::Text(body.get(text_start..start).unwrap_or_default()));
+        pieces.push(if end == "}}" { Piece::Response(inner.trim()) } else { Piece::Tag(inner.trim()) });
+        at = start + 4 + inner.len();
+        text_start = at;
     }
-    pieces.push(Piece::Text(rest));
+    pieces.push(Piece::Text(body.get(text_start..).unwrap_or_default()));
     pieces
 }
 
 /// The keys a body asks for, each once, in order of appearance.
 pub(super) fn response_keys(body: &str) -> Vec<&str> {
-    let mut keys = Vec::new();
-    for piece in pieces(body) {
-        if let Piece::Response(key) = piece
-            && !keys.contains(&key)
-        {
-            keys.push(key);
-        }
-    }
-    keys
+    let mut seen = BTreeSet::new();
+    let keys = pieces(body).into_iter().filter_map(|piece| match piece {
+        Piece::Response(key) => Some(key),
+        Piece::Text(_) | Piece::Tag(_) => None,
+    });
+    keys.filter(|key| seen.insert(*key)).collect()
 }
 
 /// The text as HTML, in which everything a client chose is escaped. `enhanced` puts a response's name where it is empty.
@@ -124,6 +129,7 @@ mod tests {
         check("By **{{ party_a }}** and {{party_b}}.", false, "<p>By <strong>Ann &lt;&amp; Co&gt;</strong> and .</p>");
         check("By {{party_b}}", true, "<p>By party_b</p>");
         check("one\n\ntwo <b> {{open ** {% if %}", false, "<p>one</p><p>two &lt;b&gt; {{open ** {% if %}</p>");
+        check("{{{party_a}}} {x} {", false, "<p>} {x} {</p>");
         check("{% if x %}", false, "<p>{% if x %}</p>");
         assert_eq!(response_keys("{{b}} {{ a }} {{b}}"), ["b", "a"]);
     }

@@ -59,6 +59,7 @@ async fn control(bench: &Bench, contract: &Value, action: &str, body: Value, sta
 async fn three_sequential_signers_end_a_contract_with_two_attachments() {
     let mut receiver = Receiver::start(&[201, 202, 204, 201, 200, 204]).await;
     let bench = Bench::start().await;
+    bench.sandbox.set_retry_speed(100);
     bench.call("POST", "/_sandbox/contract_signatures/webhooks", json!({"url": receiver.url}), 200).await;
     let signers = [signer("Ann", "url"), signer("Bob", "url"), signer("Cid", "email")];
     let created = create(&bench, "NDA", true, &signers).await;
@@ -304,7 +305,7 @@ async fn the_automatic_signer_and_a_dropped_answer() {
     let mut receiver = Receiver::start(&[204; 9]).await;
     let auto_sign = AutoSign::AfterSend { delay: std::time::Duration::from_millis(1) };
     let bench = Bench::with(Options { auto_sign, ..Options::default() }).await;
-    bench.call("POST", "/_sandbox/contract_signatures/webhooks", json!({"url": receiver.url}), 200).await;
+    bench.sandbox.add_contract_signatures_webhook(&receiver.url).expect("an address");
     bench.call("POST", "/_sandbox/faults", json!([{"on": "create_contract", "do": "drop_answer"}]), 200).await;
     let body = json!({"templateId": "1", "name": "Dropped", "sequentialSigning": true, "signers": [signer("Ann", "email"), signer("Bob", "url")]});
     let request = bench.request("POST", API).bearer_auth("sandbox-key").json(&body);

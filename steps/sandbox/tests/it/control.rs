@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engross_sandbox::{Generation, Options, Refused, Sandbox, WebhookTarget, Who};
+use engross_sandbox::{DOCJURIS_ACCOUNT_ID, Emulated, Generation, Options, Refused, Sandbox, WebhookTarget, Who};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -63,6 +63,31 @@ async fn the_handle_refuses_as_the_api_would() {
     );
     assert_eq!(bench.sandbox.sign(id(&contract), Who::Side("Counterparty")), Ok(1));
     assert_eq!(bench.status(id(&contract)).await, "fully signed");
+}
+
+#[tokio::test]
+async fn every_provider_is_where_the_handle_says() {
+    let bench = Bench::start().await;
+    for provider in Emulated::ALL {
+        let path = match provider {
+            Emulated::JuroV2 | Emulated::JuroV3 => "/health",
+            Emulated::Paperlex => "/contracts.json?token=sandbox-key",
+            Emulated::ContractSignatures => "/contracts",
+            Emulated::DocJuris => "/contractTypes",
+        };
+        let request = bench.client.get(format!("{}{path}", bench.sandbox.base_url(provider)));
+        let request = match provider {
+            Emulated::DocJuris => request.basic_auth(DOCJURIS_ACCOUNT_ID, Some("sandbox-key")),
+            Emulated::ContractSignatures => request.bearer_auth("sandbox-key"),
+            Emulated::JuroV2 | Emulated::JuroV3 | Emulated::Paperlex => request.header("x-api-key", "sandbox-key"),
+        };
+        assert_eq!(request.send().await.expect("an answer").status(), 200, "{provider:?}");
+    }
+    let refused = bench.sandbox.add_contract_signatures_webhook("https://x.example").expect_err("no TLS here");
+    assert_eq!(refused.message, "url: the sandbox delivers to http:// only, not to https://x.example");
+    let counters = bench.counters();
+    let requests = [counters.paperlex, counters.contract_signatures, counters.docjuris].map(|counts| counts.requests);
+    assert_eq!((counters.requests, requests), (2, [1, 1, 1]));
 }
 
 #[tokio::test]

@@ -291,6 +291,18 @@ async fn documents_by_state() {
 }
 
 #[tokio::test]
+async fn a_large_file_is_taken_and_one_too_large_is_413() {
+    let bench = Bench::start().await;
+    let upload = async |bytes: usize, status: u16| {
+        let form = Form::new().part("file", Part::bytes(vec![b'x'; bytes]).file_name("large.docx"));
+        post(&bench, "/imports", form, status).await
+    };
+    upload(9 * 1024 * 1024, 200).await;
+    let message = "the body did not arrive whole or is longer than 10485760 bytes";
+    assert_eq!(upload(11 * 1024 * 1024, 413).await, message);
+}
+
+#[tokio::test]
 async fn contract_types_are_paged_sorted_and_filtered() {
     let bench = Bench::start().await;
     let names = |list: &Value| -> Vec<String> {

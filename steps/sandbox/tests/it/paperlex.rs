@@ -537,7 +537,7 @@ async fn faults_hit_paperlex_in_its_own_words() {
     let bench = Bench::start().await;
     let rules = json!([
         {"on": "add_signer", "do": "drop_answer"},
-        {"on": "send", "do": {"status": {"code": 503, "retry_after": 3}}},
+        {"on": "send", "do": {"status": {"code": 400}}},
     ]);
     bench.call("POST", "/_sandbox/faults", rules, 200).await;
     let path = contract(&bench, &[]).await;
@@ -547,5 +547,5 @@ async fn faults_hit_paperlex_in_its_own_words() {
     let signers = call(&bench, "GET", &format!("{path}/signers.json"), &[]).await;
     assert_eq!(signers[0]["email"], "ann@x.example", "the effect has happened");
     let form = [("review_session[email]", "ann@x.example")];
-    refused(&bench, "POST", &format!("{path}/review_sessions.json"), &form, 503, "scripted fault: status 503").await;
+    refused(&bench, "POST", &format!("{path}/review_sessions.json"), &form, 400, "scripted fault: status 400").await;
 }
