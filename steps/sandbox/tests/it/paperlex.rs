@@ -217,6 +217,27 @@ async fn an_unknown_uuid_is_null_or_404_as_control_says_and_all_else_is_422() {
 }
 
 #[tokio::test]
+async fn what_is_too_much_is_refused_by_its_bound() {
+    let bench = Bench::start().await;
+    let path = contract(&bench, &[]).await;
+    let many: Vec<(String, String)> = (0..1_001).map(|number| (format!("k{number}"), String::new())).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    refused(&bench, "POST", "/contracts.json", &many, 422, "more than 1000 parameters").await;
+    let long = "x".repeat(200_001);
+    refused(&bench, "POST", "/contracts.json", &[("a", &long)], 422, "a: at most 200000 characters").await;
+    let error = "responses[k] has more than 20000 characters";
+    refused(&bench, "PUT", &format!("{path}/responses/k.json"), &[("value", &long[..20_001])], 422, error).await;
+    let error = "contract[subject] has more than 500 characters";
+    refused(&bench, "PUT", &format!("{path}.json"), &[("contract[subject]", &long[..501])], 422, error).await;
+    let responses: Vec<(String, String)> =
+        (0..501).map(|number| (format!("responses[k{number}]"), "v".into())).collect();
+    let responses: Vec<(&str, &str)> = responses.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    refused(&bench, "POST", &format!("{path}/responses.json"), &responses, 422, "responses: at most 500 are kept")
+        .await;
+    assert_eq!(call(&bench, "GET", &format!("{path}.json"), &[]).await["responses"], Value::Null, "nothing was kept");
+}
+
+#[tokio::test]
 async fn responses_are_merged_by_post_and_replaced_by_put() {
     let bench = Bench::start().await;
     let path = contract(&bench, &[]).await;
