@@ -1,10 +1,11 @@
 //! Conditions of manifests: `len(doc.signatures) >= doc.number_of_signers && doc.number_of_signers > 0`.
 //!
-//! There are paths, literals, comparisons, `&&`, `||`, `!`, `has(path)`, `len(path)` and `exists(path, condition)`, in
-//! which `it` is each item. There is no arithmetic, no loop and no name that the manifest does not give. An answer that
+//! There are paths, literals, comparisons, `&&`, `||`, `!`, `has(path)`, `len(path)`, `png_size(path)` and `exists(path,
+//! condition)`, in which `it` is each item. There is no arithmetic, no loop and no name that the manifest does not give. An answer that
 //! the document does not allow is neither yes nor no, and stays so under `!`: what cannot be told must not become true.
 
 mod parse;
+mod png;
 
 use crate::template::{Mistake, Scope, fold, instant_ms};
 use serde_json::{Map, Value};
@@ -21,6 +22,8 @@ enum Term {
     Has(Vec<String>),
     /// Items, entries or characters; null has none, and of what is absent nothing can be told.
     Len(Vec<String>),
+    /// The size of a PNG image in base64 as text, `475x175`; of anything else nothing can be told.
+    PngSize(Vec<String>),
     /// Some item of the list is so; `it` is the item.
     Exists(Vec<String>, Box<Term>),
     Not(Box<Term>),
@@ -69,7 +72,7 @@ fn collect<'t>(term: &'t Term, in_exists: bool, paths: &mut Vec<&'t [String]>) {
     };
     match term {
         Term::Literal(_) => {}
-        Term::Path(path) | Term::Has(path) | Term::Len(path) => add(path),
+        Term::Path(path) | Term::Has(path) | Term::Len(path) | Term::PngSize(path) => add(path),
         Term::Exists(path, inner) => {
             add(path);
             collect(inner, true, paths);
@@ -101,7 +104,7 @@ fn truth(term: &Term, scope: &Scope<'_>) -> Option<bool> {
             Some(_) => None,
         },
         Term::Compare(left, how, right) => compare(&value(left, scope)?, *how, &value(right, scope)?),
-        Term::Literal(_) | Term::Path(_) | Term::Len(_) => value(term, scope)?.as_bool(),
+        Term::Literal(_) | Term::Path(_) | Term::Len(_) | Term::PngSize(_) => value(term, scope)?.as_bool(),
     }
 }
 
@@ -123,6 +126,7 @@ fn value(term: &Term, scope: &Scope<'_>) -> Option<Value> {
         Term::Literal(value) => Some(value.clone()),
         Term::Path(path) => scope.get(path).cloned(),
         Term::Len(path) => scope.get(path).and_then(length).map(Value::from),
+        Term::PngSize(path) => scope.get(path).and_then(Value::as_str).and_then(png::size).map(Value::from),
         _ => truth(term, scope).map(Value::Bool),
     }
 }
@@ -170,7 +174,7 @@ mod tests {
         let names = json!({
             "doc": {
                 "n": 2, "zero": 0, "list": [{"id": "A"}, {"id": "b", "n": 3}], "null": null, "text": "x y", "yes": true,
-                "at": "2023-11-14T22:13:20Z",
+                "at": "2023-11-14T22:13:20Z", "png": "iVBORw0KGgoAAAANSUhEUgAAAGYAAAAdCAIAAADXWI43",
             },
             "input": {"id": "b", "until": ["tagged"]},
         });
@@ -198,6 +202,9 @@ mod tests {
     #[test]
     fn some_item_may_be_so() {
         check("exists(doc.list, it.id == input.id)", Some(true));
+        check("png_size(doc.png) == '102x29'", Some(true));
+        check("png_size(doc.png) != '475x175'", Some(true));
+        check("png_size(doc.text) != '475x175'", None);
         check("exists(doc.list, it.id ~= 'a' && !has(it.n))", Some(true));
         check("exists(doc.list, it.id == 'c')", Some(false));
         check("exists(doc.gone, it.id == 'c')", Some(false));
@@ -231,7 +238,7 @@ mod tests {
             ("a ==", "4..4 a condition ends too early"),
             ("a = b", "2..3 `=` means nothing here"),
             ("a b", "2..3 something stands after the end of the condition"),
-            ("nope(a)", "0..4 there is no function `nope`: one of exists, has, len"),
+            ("nope(a)", "0..4 there is no function `nope`: one of exists, has, len, png_size"),
             ("has(1)", "4..5 a path such as `input.name` belongs here"),
             ("'open", "0..5 the text is not closed"),
             ("(a", "2..2 `)` is missing"),

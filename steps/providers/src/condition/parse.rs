@@ -171,6 +171,7 @@ impl<'t> Parser<'t> {
         let term = match word {
             "has" => Term::Has(self.path()?),
             "len" => Term::Len(self.path()?),
+            "png_size" => Term::PngSize(self.path()?),
             "exists" => {
                 let path = self.path()?;
                 if !self.sign(",") {
@@ -179,7 +180,7 @@ impl<'t> Parser<'t> {
                 Term::Exists(path, Box::new(self.any()?))
             }
             unknown => {
-                let message = format!("there is no function `{unknown}`: one of exists, has, len");
+                let message = format!("there is no function `{unknown}`: one of exists, has, len, png_size");
                 return Err(self.mistake_at(function_at, message));
             }
         };

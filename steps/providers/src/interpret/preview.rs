@@ -45,7 +45,7 @@ fn build(
     input: &Value,
     base: &str,
 ) -> Result<request::Request, String> {
-    let mut names = globals(manifest, connection);
+    let mut names = globals(manifest, operation, connection);
     names.insert("input".to_string(), input.clone());
     if let Some(paging) = &operation.paging {
         names.insert("page".to_string(), json!({"skip": 0, "limit": paging.size, "number": 1}));
@@ -60,19 +60,23 @@ fn build(
     request::build(manifest, operation, base, &Scope::new(&names, true), key).map_err(|error| error.message)
 }
 
-/// The names that an execution has, with masks for secrets and placeholders for what is not known yet.
-fn globals(manifest: &Manifest, connection: Option<&Connection>) -> Map<String, Value> {
+/// The names that an execution has, with masks for secrets and placeholders for what is not known yet. A setting that may
+/// be left out and is takes what depends on it along, as it does when something is sent.
+fn globals(manifest: &Manifest, operation: &Operation, connection: Option<&Connection>) -> Map<String, Value> {
     let setting = |(name, spec): (&String, &crate::manifest::SettingSpec)| {
         let given = connection.and_then(|connection| connection.settings.get(name));
+        if given.is_none() && !spec.required && !operation.needs.contains(name) {
+            return None;
+        }
         let shown = match given {
             _ if spec.secret => MASK.to_string(),
             Some(setting) if setting.is_secret() => MASK.to_string(),
             Some(setting) => setting.expose().to_string(),
             None => format!("<config.{name}>"),
         };
-        (name.clone(), Value::String(shown))
+        Some((name.clone(), Value::String(shown)))
     };
-    let config: Map<String, Value> = manifest.settings.iter().map(setting).collect();
+    let config: Map<String, Value> = manifest.settings.iter().filter_map(setting).collect();
     let has_secret = connection.is_some_and(|connection| connection.webhook.secret.is_some());
     let webhook = if has_secret { json!({"secret": MASK}) } else { json!({}) };
     Map::from_iter([

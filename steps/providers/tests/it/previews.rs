@@ -42,6 +42,27 @@ fn previews_work_without_a_connection_and_for_awaits() {
     insta::assert_snapshot!(shown("juro", "update_contract", None, fields));
 }
 
+#[test]
+fn forms_and_uploads_are_shown_as_they_are_sent() {
+    let create = json!({
+        "subject": "NDA - <inputs.counterparty.name>",
+        "number_of_signers": 2,
+        "responses": {"party_a": "A & B", "party_b": "<inputs.counterparty.name>"},
+        "slaw_id": "23a15b9e18d09168",
+    });
+    let connection = connection("paperlex", "http://127.0.0.1:4010/paperlex/v1");
+    insta::assert_snapshot!(shown("paperlex", "create_contract", Some(&connection), create));
+    insta::assert_snapshot!(shown("paperlex", "get_contract", Some(&connection), json!({"contract_id": "c1"})));
+    let file = json!({"sha256": "00", "size": 7, "media_type": "application/pdf", "name": "NDA.pdf"});
+    let turn = json!({"contract_id": "c1", "source": "<inputs.source>", "file": file, "document_password": "hello"});
+    insta::assert_snapshot!(shown("docjuris", "add_turn", None, turn));
+    let later = json!({"file": "<steps.draft.outputs.file>"});
+    insta::assert_snapshot!(shown("docjuris", "create_import", None, later));
+    let sign =
+        json!({"return_url": "https://e.example", "slaw_id": "s", "responses": {"a": "b"}, "email": "a@e.example"});
+    insta::assert_snapshot!(shown("paperlex", "simple_signature", None, sign));
+}
+
 #[tokio::test]
 async fn what_is_shown_is_what_is_sent() {
     let input = json!({"contract_id": "c/1", "message": "Grüße \"&\" <b>"});
