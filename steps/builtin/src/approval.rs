@@ -128,16 +128,19 @@ fn output_schema() -> Value {
             "decision": { "enum": ["approved", "rejected", "expired"], "description": "The same as the outcome." },
             "decided_by": {
                 "type": "array", "items": { "type": "string" },
-                "description": "Who decided, in order. Not there when the approval expired."
+                "description": "Who decided, in order. Empty when nobody did before it expired."
             },
             "decided_at": {
-                "type": "string", "format": "date-time",
-                "description": "When the last decision was made. Not there when the approval expired."
+                "type": ["string", "null"], "format": "date-time",
+                "description": "When the last decision was made; null when there was none."
             },
-            "comment": { "type": ["string", "null"], "description": "The last decision's comment." },
-            "subject_sha256": { "type": ["string", "null"], "description": "SHA-256 of the subject's canonical JSON, in hex." }
+            "comment": { "type": ["string", "null"], "description": "The last decision's comment; null when there was none." },
+            "subject_sha256": {
+                "type": ["string", "null"],
+                "description": "SHA-256 of the subject's canonical JSON, in hex; null when the step has no subject."
+            }
         },
-        "required": ["decision"],
+        "required": ["decision", "decided_by", "decided_at", "comment", "subject_sha256"],
         "additionalProperties": false
     })
 }
@@ -211,7 +214,7 @@ fn digest(mut subject: Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{self, check_schema};
+    use crate::testing::{self, check_output, check_schema};
 
     async fn check(with: Value, expected: &str) {
         let answer = match AskForApproval::new().execute(&testing::context(), &with).await {
@@ -290,6 +293,31 @@ mod tests {
         assert_eq!(one, digest(parse(r#"{ "a":[1,2], "b":{"c":2,"d":1} }"#)));
         assert_ne!(one, digest(parse(r#"{"a":[2,1],"b":{"c":2,"d":1}}"#)));
         assert_eq!(digest(json!(null)), "74234e98afe7498fb5daf1f36ac2d78acc339464f950703b8c019892f982b90b");
+    }
+
+    /// What the core leaves, decided and expired: all fields are there, so that references to them need no default.
+    #[test]
+    fn the_outputs_are_all_there_however_it_ended() {
+        let step = AskForApproval::new();
+        check_output(
+            &step,
+            &json!({
+                "decision": "approved", "decided_by": ["lena@x.example"], "decided_at": "2023-11-14T22:13:20.000Z",
+                "comment": "fine", "subject_sha256": "74234e98",
+            }),
+        );
+        check_output(
+            &step,
+            &json!({
+                "decision": "expired", "decided_by": [], "decided_at": null, "comment": null, "subject_sha256": null,
+            }),
+        );
+        let spec = step.spec();
+        let fields: Vec<&String> = spec.output["properties"].as_object().unwrap().keys().collect();
+        let mut required: Vec<&str> =
+            spec.output["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        required.sort_unstable();
+        assert_eq!(fields, required);
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod wait_for_event;
 mod testing;
 
 pub use egress::{HttpPolicy, PolicyError};
+pub use notify::NOTIFICATION_TARGET;
 
 use egress::Egress;
 use engross_step_api::{Registry, RegistryError, Step};

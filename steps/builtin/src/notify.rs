@@ -19,6 +19,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// The log target of notifications: its own, so that a program can show them whatever else of its log is hidden.
+pub const NOTIFICATION_TARGET: &str = "engross::notification";
+
 /// The step.
 pub(crate) struct Notify {
     spec: StepSpec,
@@ -184,6 +187,7 @@ fn read(context: &StepContext, input: Input) -> Result<Notification, StepError> 
 fn log(context: &StepContext, notification: &Notification) {
     let to: Vec<&str> = notification.to.iter().map(Person::as_str).collect();
     tracing::info!(
+        target: NOTIFICATION_TARGET,
         run = %context.run,
         step = %context.step,
         to = to.join(", "),

@@ -51,7 +51,7 @@ async fn a_webhook_that_fails_says_how() {
         serve_bytes(b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 3\r\ncontent-length: 4\r\n\r\nbusy").await;
     let with = json!({ "to": ["legal"], "text": "a", "channel": "webhook", "url": server });
     let result = step().execute(&testing::context(), &with).await;
-    insta::assert_snapshot!(without_port(&describe(&result), &server), @"POST http://server/ answered 503 Service Unavailable: busy (transient, http_503) Provider Unknown retry after 3000 ms");
+    insta::assert_snapshot!(without_port(&describe(&result), &server), @"POST http://server/ answered 503 Service Unavailable: busy (transient, http_503); it may have happened all the same Provider Unknown retry after 3000 ms");
     let with = json!({ "to": ["legal"], "text": "a", "channel": "webhook", "url": "http://169.254.169.254/" });
     let result = step().execute(&testing::context(), &with).await;
     insta::assert_snapshot!(describe(&result), @"169.254.169.254 is an address of a private or reserved network, where steps may not send requests (invalid, egress_denied) User NotDone hint: if that is meant, add `169.254.169.254` to `http: { allow: […] }` in engross.yaml");
@@ -92,7 +92,7 @@ async fn the_log_says_who_what_and_which_step() {
         "to": "lena@x.example, omar@x.example"
       },
       "level": "INFO",
-      "target": "engross_builtin::notify"
+      "target": "engross::notification"
     }
     "#);
 }
