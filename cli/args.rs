@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long, global = true, value_name = "FILE", env = "ENGROSS_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
 
-    /// What is logged to stderr, as in `info` or `engross_runtime=debug` [default: warn]
+    /// What is logged to stderr, as in `info` or `engross_runtime=debug`; what `notify` tells always is [default: warn]
     #[arg(long, global = true, value_name = "FILTER", env = "ENGROSS_LOG", hide_env_values = true)]
     pub log: Option<String>,
 
@@ -44,6 +44,7 @@ pub enum Command {
     Approvals(commands::approvals::Approvals),
     #[command(subcommand)]
     Events(commands::events::Events),
+    Hooks(commands::hooks::Hooks),
     #[command(subcommand)]
     Providers(commands::providers::Providers),
     Schema(commands::schema::Schema),

@@ -160,7 +160,7 @@ fn refused(status: StatusCode, bytes: &[u8]) -> anyhow::Error {
 }
 
 /// A path segment of an id that a person typed: whatever is not plainly part of one is encoded.
-fn segment(text: &str) -> String {
+pub fn segment(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
             out.push(char::from(byte));

@@ -1,5 +1,8 @@
 //! An engine and its server in this process, wired to the providers and the configuration.
+//!
+//! Webhook tokens that nobody named are made up here, by whoever holds the data directory; `read_tokens` only looks at them.
 
+use crate::client::segment;
 use crate::config::Config;
 use crate::{sources, ui};
 use anyhow::{Context, Result, anyhow, bail};
@@ -14,6 +17,14 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long answers to requests under way are waited for before a word is said about it.
+const DRAIN_SILENTLY: Duration = Duration::from_millis(300);
+
+/// How long answers to requests under way are waited for at the end.
+const DRAIN_AT_MOST: Duration = Duration::from_secs(30);
 
 /// A running engine with its server.
 pub struct Host {
@@ -22,6 +33,7 @@ pub struct Host {
     /// Its API.
     pub server: Server,
     committer: Committer,
+    public_url: Option<String>,
 }
 
 /// Every operation that this binary and the configuration bring.
@@ -81,7 +93,7 @@ pub async fn start(config: &Config, listen: SocketAddr, program: &str) -> Result
         library: Library { folder: config.workflows.clone() },
     };
     let store = open(&config.data, program).await?;
-    let tokens = Tokens { file: config.data.join("webhook-tokens.json") };
+    let tokens = Tokens::of(config);
     let connections = connections(config, &registry, &tokens)?;
     let listener = Server::bind(&options).await?;
     let files = FileStore::local(&config.files).with_context(|| format!("cannot use {}", config.files.display()))?;
@@ -100,7 +112,7 @@ pub async fn start(config: &Config, listen: SocketAddr, program: &str) -> Result
     .await?;
     let server = Server::start(listener, options, engine.clone()).context("cannot serve")?;
     store.announce_api(&server.url()).context("cannot say where the API is")?;
-    Ok(Host { engine, server, committer })
+    Ok(Host { engine, server, committer, public_url: config.public_url.clone() })
 }
 
 async fn open(data: &Path, program: &str) -> Result<Arc<SledStore>> {
@@ -143,10 +155,20 @@ fn connections(config: &Config, registry: &Registry, tokens: &Tokens) -> Result<
 }
 
 impl Host {
-    /// Where a connection's webhooks go on this machine. Holds the token: for the operator's eyes only.
+    /// Where a connection's webhooks go. Holds the token: for the operator's eyes only.
     pub fn hook_url(&self, connection: &Connection) -> Option<String> {
         let token = connection.webhook.token.as_ref()?;
-        Some(format!("{}/hooks/{}/{}", self.server.url(), connection.name, token.expose_secret()))
+        Some(hook_url(&self.base(), &connection.name, token.expose_secret()))
+    }
+
+    /// The same without the token, for logs.
+    pub fn masked_hook_url(&self, connection: &Connection) -> Option<String> {
+        connection.webhook.token.as_ref()?;
+        Some(format!("{}/hooks/{}/***", self.base(), segment(&connection.name)))
+    }
+
+    fn base(&self) -> String {
+        self.public_url.clone().unwrap_or_else(|| self.server.url())
     }
 
     /// Ends when the store has failed for good: the process must end then, since nothing can be kept any more.
@@ -154,11 +176,60 @@ impl Host {
         self.committer.failed().await
     }
 
-    /// Stops taking work. What is on its way is recovered by the next start.
-    pub fn stop(self) {
+    /// Stops taking work, and waits a while for the answers to requests that are under way, so that they are kept and nothing
+    /// has to be looked up by the next start. What is still under way then is recovered by it.
+    /// Ctrl-C or SIGTERM ends the waiting.
+    pub async fn stop(self) {
         self.engine.stop();
         self.server.stop();
+        tokio::select! {
+            () = drain(&self.engine) => {}
+            () = interrupted() => ui::note("ending at once; the next start finds out what became of what was on its way"),
+        }
+        // A store that has failed has nothing to end; whoever watches it has said so.
+        self.committer.shutdown().await.ok();
     }
+}
+
+async fn drain(engine: &Engine) {
+    if engine.drain(DRAIN_SILENTLY).await {
+        return;
+    }
+    ui::note(&format!(
+        "waiting for the answers to requests that are under way, for {} s at most; a second signal ends it at once",
+        DRAIN_AT_MOST.as_secs()
+    ));
+    if !engine.drain(DRAIN_AT_MOST).await {
+        ui::note("not all of them were answered; the next start finds out what became of the rest");
+    }
+}
+
+/// Ends when this process is asked to end, by Ctrl-C or SIGTERM. From the first call on, neither ends it by itself any more.
+pub async fn interrupted() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signals) => signals.recv().await,
+            // Then the signal still does what it does by itself.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+}
+
+/// Where a connection's webhooks go, behind the address of a server.
+pub fn hook_url(base: &str, connection: &str, token: &str) -> String {
+    format!("{base}/hooks/{}/{}", segment(connection), segment(token))
+}
+
+/// The webhook tokens that were made up for connections that name none.
+///
+/// # Errors
+/// Their file cannot be read.
+pub fn read_tokens(config: &Config) -> Result<BTreeMap<String, String>> {
+    Tokens::of(config).read()
 }
 
 /// Webhook tokens that the engine made up, kept beside the store so that a URL given to a provider stays good.
@@ -167,13 +238,22 @@ struct Tokens {
 }
 
 impl Tokens {
+    fn of(config: &Config) -> Self {
+        Self { file: config.data.join("webhook-tokens.json") }
+    }
+
+    fn read(&self) -> Result<BTreeMap<String, String>> {
+        let shown = self.file.display();
+        match std::fs::read(&self.file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("{shown} is damaged")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(error) => Err(error).with_context(|| format!("cannot read {shown}")),
+        }
+    }
+
     fn for_connections<'a>(&self, names: impl Iterator<Item = &'a String>) -> Result<BTreeMap<String, String>> {
         let shown = self.file.display();
-        let mut tokens: BTreeMap<String, String> = match std::fs::read(&self.file) {
-            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("{shown} is damaged"))?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => return Err(error).with_context(|| format!("cannot read {shown}")),
-        };
+        let mut tokens = self.read()?;
         let known = tokens.len();
         for name in names {
             tokens.entry(name.clone()).or_insert_with(|| SystemIds.token());

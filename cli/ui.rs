@@ -1,17 +1,28 @@
 //! The only place that prints. Data to stdout, everything else to stderr; readable without colour.
+//!
+//! What a run holds was written by others: names, comments, a provider's words. Nothing of it may steer the terminal or hide
+//! itself, so all text is escaped line by line on its way out, and values that must not begin a line of their own are escaped
+//! by [`escaped`] before. Only findings, which their renderer has escaped, and JSON go out as they are.
 
 #![expect(clippy::print_stderr, reason = "this is where printing is done")]
 
 use crate::args::Format;
 use engross_source::{Diagnostic, SourceFile, diagnostic};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{Directive, LevelFilter};
 
-/// Sends the log to stderr.
+/// Sends the log to stderr. Notifications are always in it: whoever hides the log does not mean what a workflow tells people.
 pub fn start_log(filter: Option<&str>) {
     let filter = filter.unwrap_or("warn");
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
+    let mut filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
+    if let Ok(directive) =
+        format!("{}={}", engross_builtin::NOTIFICATION_TARGET, LevelFilter::INFO).parse::<Directive>()
+    {
+        filter = filter.add_directive(directive);
+    }
     // A second start (in tests) keeps the first log.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -20,8 +31,29 @@ pub fn start_log(filter: Option<&str>) {
         .try_init();
 }
 
-/// Prints data for people. A reader that has gone away is no error.
+/// A value from outside on one line, with everything spelled out that steers a terminal or is not seen.
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    diagnostic::escaped(text)
+}
+
+/// The same for a text of several lines, whose line breaks are ours.
+fn lines(text: &str) -> String {
+    text.split('\n').map(escaped).collect::<Vec<_>>().join("\n")
+}
+
+/// Prints data for people.
 pub fn data(text: &str) {
+    raw(&lines(text));
+}
+
+/// Shows findings as data on stdout.
+pub fn found(diagnostics: &[Diagnostic], files: &[SourceFile]) {
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    raw(&diagnostic::render_text(diagnostics, files, colour));
+}
+
+/// Prints to stdout. A reader that has gone away is no error.
+fn raw(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes());
     if !text.ends_with('\n') {
@@ -33,7 +65,7 @@ pub fn data(text: &str) {
 /// Prints data for programs.
 pub fn json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {
-        Ok(text) => data(&text),
+        Ok(text) => raw(&text),
         Err(error) => eprintln!("error: the answer cannot be written as JSON: {error}"),
     }
 }
@@ -48,12 +80,12 @@ pub fn print(format: Format, value: &impl Serialize, text: impl FnOnce() -> Stri
 
 /// Says something that is no data.
 pub fn note(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", lines(text));
 }
 
 /// Says what went wrong, with its causes.
 pub fn error(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", lines(&format!("{error:#}")));
 }
 
 /// Shows findings as text on stderr.
@@ -62,27 +94,23 @@ pub fn diagnostics(diagnostics: &[Diagnostic], files: &[SourceFile]) {
     eprint!("{}", diagnostic::render_text(diagnostics, files, colour));
 }
 
-/// Whether findings printed as data may have colours.
-pub fn data_is_coloured() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
-}
-
 /// Whether a person watches.
 pub fn is_live() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// Rows as columns that line up.
+/// Rows as columns that line up. A row stays one line whatever is in its cells.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<Cow<'_, str>>> = rows.iter().map(|row| row.iter().map(|cell| escaped(cell)).collect()).collect();
     let mut widths: Vec<usize> = header.iter().map(|h| h.chars().count()).collect();
-    for row in rows {
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let header: Vec<String> = header.iter().map(|h| (*h).to_string()).collect();
+    let header: Vec<Cow<'_, str>> = header.iter().map(|h| Cow::Borrowed(*h)).collect();
     let mut text = String::new();
-    for row in std::iter::once(&header).chain(rows) {
+    for row in std::iter::once(&header).chain(&rows) {
         let mut line = String::new();
         for (width, cell) in widths.iter().zip(row) {
             line.push_str(cell);
@@ -93,4 +121,16 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{lines, table};
+
+    #[test]
+    fn nothing_from_outside_steers_the_terminal() {
+        let rows = [vec!["a\u{1b}[2J\nb".to_string(), "x".to_string()], vec!["\u{202e}c".to_string(), "y".to_string()]];
+        assert_eq!(table(&["ONE", "TWO"], &rows), "ONE            TWO\na\\u{1b}[2J\\nb  x\n\\u{202e}c      y\n");
+        assert_eq!(lines("run\r\u{9b}31m\n  \u{2066}next\n"), "run\\r\\u{9b}31m\n  \\u{2066}next\n");
+    }
 }

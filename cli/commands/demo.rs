@@ -13,6 +13,7 @@ use engross_core::{Event, Person, RunId, RunStatus, Verdict};
 use engross_runtime::{Ids, RunView, SystemIds, timeline};
 use engross_sandbox::{AutoSign, Generation, Options, Sandbox, WebhookTarget};
 use engross_server::wire;
+use engross_step_api::Connection;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -29,6 +30,9 @@ const APPROVER: &str = "lena@legal.example";
 
 /// How long the sandbox's signer takes: long enough for the run to be parked when the webhook comes.
 const SIGNER_DELAY: Duration = Duration::from_millis(700);
+
+/// How long the demo may take; it takes about a second.
+const DEMO_AT_MOST: Duration = Duration::from_secs(60);
 
 /// How often the demo looks whether something waits for its decision.
 const APPROVER_LOOKS_EVERY: Duration = Duration::from_millis(50);
@@ -62,9 +66,8 @@ pub async fn run(args: Demo) -> Result<Exit> {
 
     let client = Client::new(&host.server.url())?;
     let started = client.start(&request()).await?;
-    let approver = tokio::spawn(approve(client.clone(), started.run.clone()));
-    let view = follow::to_the_end(&client, &started.run).await?;
-    approver.abort();
+    let follower = follow::to_the_end(&client, &started.run);
+    let view = with_approver(follower, approve(&client, &started.run), DEMO_AT_MOST).await?;
 
     let journal = client.journal(&started.run, 0, 0).await?;
     let mut text = String::from("\ntimeline\n");
@@ -74,7 +77,7 @@ pub async fn run(args: Demo) -> Result<Exit> {
     ui::data(&text);
     let (path, digest) = check(&view, &journal, &sandbox)?;
     ui::data(&format!("\nsigned PDF  {path}\nsha256      {digest}\n"));
-    host.stop();
+    host.stop().await;
     sandbox.shutdown().await;
     Ok(exit::OK)
 }
@@ -98,6 +101,7 @@ fn config(dir: &Path, sandbox: SocketAddr) -> Result<Config> {
         provider: "juro".to_string(),
         base_url: Some(url::Url::parse(&format!("http://{sandbox}/juro/v3")).context("the sandbox has no URL")?),
         concurrency: DEFAULT_CONCURRENCY,
+        settle_ms: Connection::SETTLE_MS,
         settings: BTreeMap::from([("api_key".to_string(), plain(&Options::default().api_key))]),
         webhook: BTreeMap::from([("secret".to_string(), plain(&SystemIds.token()))]),
     };
@@ -136,17 +140,39 @@ fn request() -> wire::StartRun {
     }
 }
 
+/// What the follower gives, unless the approver fails before or it all takes too long: a run that nobody approves has no end.
+async fn with_approver<T>(
+    follower: impl Future<Output = Result<T>>,
+    approver: impl Future<Output = Result<()>>,
+    at_most: Duration,
+) -> Result<T> {
+    let both = async {
+        let mut follower = std::pin::pin!(follower);
+        tokio::select! {
+            followed = &mut follower => return followed,
+            approved = approver => approved.context("the demo's approval could not be given")?,
+        }
+        follower.await
+    };
+    match tokio::time::timeout(at_most, both).await {
+        Ok(followed) => followed,
+        Err(_) => {
+            bail!("the demo's run was not over after {} s; the lines above tell how far it came", at_most.as_secs())
+        }
+    }
+}
+
 /// Approves as a person would: sees what waits, and says yes.
-async fn approve(client: Client, run: RunId) -> Result<()> {
+async fn approve(client: &Client, run: &RunId) -> Result<()> {
     loop {
         let waiting = client.approvals().await?.approvals;
-        if let Some(approval) = waiting.into_iter().find(|a| a.run == run) {
+        if let Some(approval) = waiting.into_iter().find(|a| a.run == *run) {
             let decide = wire::Decide {
                 decision: Verdict::Approve,
                 by: APPROVER.to_string(),
                 comment: Some("reviewed in the demo".to_string()),
             };
-            client.decide(&run, &approval.step, &decide).await?;
+            client.decide(run, &approval.step, &decide).await?;
             return Ok(());
         }
         tokio::time::sleep(APPROVER_LOOKS_EVERY).await;
@@ -184,4 +210,37 @@ fn check(view: &RunView, journal: &wire::Journal, sandbox: &Sandbox) -> Result<(
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_approver;
+    use anyhow::{Result, bail};
+    use std::future::{pending, ready};
+    use std::time::Duration;
+
+    async fn check(
+        follower: impl Future<Output = Result<u8>>,
+        approver: impl Future<Output = Result<()>>,
+        at_most: Duration,
+        expected: &str,
+    ) {
+        let answer = match with_approver(follower, approver, at_most).await {
+            Ok(followed) => format!("followed {followed}"),
+            Err(error) => format!("{error:#}"),
+        };
+        assert_eq!(answer, expected);
+    }
+
+    #[tokio::test]
+    async fn the_demo_ends_whatever_the_approver_does() {
+        let long = Duration::from_secs(60);
+        check(ready(Ok(7)), pending(), long, "followed 7").await;
+        check(ready(Ok(7)), ready(Ok(())), long, "followed 7").await;
+        let refused = async { bail!("lena@legal.example is not asked") };
+        let expected = "the demo's approval could not be given: lena@legal.example is not asked";
+        check(pending(), refused, long, expected).await;
+        let expected = "the demo's run was not over after 0 s; the lines above tell how far it came";
+        check(pending(), ready(Ok(())), Duration::ZERO, expected).await;
+    }
 }

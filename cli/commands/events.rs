@@ -46,7 +46,7 @@ pub async fn run(events: Events, config: &Config) -> Result<Exit> {
     let client = offline::must_run(config, &args.server)?;
     let sent = client.send_event(&wire::SendEvent { kind: args.kind, id: args.id, data }).await?;
     ui::print(args.format.format, &sent, || {
-        format!("event {} {}\n", sent.id, if sent.duplicate { "was there already" } else { "accepted" })
+        format!("event {} {}\n", ui::escaped(&sent.id), if sent.duplicate { "was there already" } else { "accepted" })
     });
     Ok(exit::OK)
 }

@@ -4,6 +4,7 @@ pub mod approvals;
 pub mod demo;
 pub mod events;
 pub mod graph;
+pub mod hooks;
 pub mod plan;
 pub mod providers;
 pub mod run;
@@ -36,6 +37,7 @@ pub async fn run(args: Args) -> Exit {
             Command::Runs(runs) => runs::run(runs, &config).await,
             Command::Approvals(approvals) => approvals::run(approvals, &config).await,
             Command::Events(events) => events::run(events, &config).await,
+            Command::Hooks(hooks) => hooks::run(&hooks, &config),
             Command::Schema(schema) => schema::run(&schema, &config),
             Command::Sandbox(sandbox) => sandbox::run(sandbox).await,
         }

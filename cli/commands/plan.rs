@@ -188,6 +188,7 @@ fn offline_connection(name: &str, config: &ConnectionConfig) -> Connection {
         settings: config.settings.iter().map(|(key, text)| (key.clone(), setting(text))).collect(),
         webhook: WebhookSettings::default(),
         concurrency: config.concurrency,
+        settle_ms: config.settle_ms,
     }
 }
 

@@ -196,7 +196,7 @@ fn check(args: &Check) -> Result<Exit> {
     match args.format.format {
         Format::Json => ui::json(&diagnostic::render_json(&findings, &files)),
         Format::Text if findings.is_empty() => ui::note("no mistakes"),
-        Format::Text => ui::data(&diagnostic::render_text(&findings, &files, ui::data_is_coloured())),
+        Format::Text => ui::found(&findings, &files),
     }
     Ok(if findings.is_empty() { exit::OK } else { exit::NOT_GOOD })
 }

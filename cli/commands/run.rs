@@ -99,12 +99,12 @@ async fn hosted(args: &Run, config: &Config, request: &wire::StartRun) -> Result
     let exit = tokio::select! {
         exit = start_and_follow(&client, request, false, args.format.format) => exit,
         reason = host.failed() => Err(anyhow::anyhow!("the store has failed: {reason}")),
-        _ = tokio::signal::ctrl_c() => {
+        () = host::interrupted() => {
             ui::note("stopped following; `engross serve` goes on with the run");
             Ok(exit::INTERRUPTED)
         }
     };
-    host.stop();
+    host.stop().await;
     exit
 }
 
@@ -137,16 +137,17 @@ async fn start_and_follow(client: &Client, request: &wire::StartRun, detach: boo
     Ok(exit_of(&view))
 }
 
-/// How a run that is over is told in a few lines.
+/// How a run that is over, or in doubt, is told in a few lines.
 pub fn summary(view: &RunView) -> String {
-    let mut text = format!("run {} {}", view.id, view.status.as_str());
+    let status = if follow::stands_in_doubt(view) { "in doubt" } else { view.status.as_str() };
+    let mut text = format!("run {} {status}", view.id);
     if let Some(problem) = &view.problem {
-        text.push_str(&format!(": {}", problem.message));
+        text.push_str(&format!(": {}", ui::escaped(&problem.message)));
     }
     text.push('\n');
     for (name, value) in view.outputs.as_object().into_iter().flatten() {
         let shown = value.as_str().map_or_else(|| value.to_string(), ToString::to_string);
-        text.push_str(&format!("  {name}: {shown}\n"));
+        text.push_str(&format!("  {}: {}\n", ui::escaped(name), ui::escaped(&shown)));
     }
     text
 }

@@ -140,15 +140,15 @@ fn describe(view: &RunView) -> String {
     let mut text = format!(
         "run       {}\ntitle     {}\nworkflow  {} ({})\nstatus    {}\nstarted   {} by {}\n",
         view.id,
-        view.title,
-        view.workflow,
+        ui::escaped(&view.title),
+        ui::escaped(&view.workflow),
         view.plan.get(..12).unwrap_or(&view.plan),
         view.status.as_str(),
         view.started_at,
-        view.requester,
+        ui::escaped(view.requester.as_str()),
     );
     if !view.doing.is_empty() {
-        text.push_str(&format!("doing     {}\n", view.doing));
+        text.push_str(&format!("doing     {}\n", ui::escaped(&view.doing)));
     }
     text.push('\n');
     let rows: Vec<Vec<String>> = view
@@ -165,6 +165,10 @@ fn describe(view: &RunView) -> String {
     if view.status.is_over() {
         text.push('\n');
         text.push_str(&summary(view));
+    } else if follow::stands_in_doubt(view) {
+        text.push('\n');
+        text.push_str(&follow::doubts(view));
+        text.push('\n');
     }
     text
 }

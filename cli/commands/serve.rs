@@ -3,10 +3,9 @@
 use crate::config::{Config, DEFAULT_LISTEN};
 use crate::exit::{self, Exit};
 use crate::{host, ui};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use std::net::SocketAddr;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Run the engine and its API until stopped.
 ///
@@ -25,20 +24,24 @@ pub struct Serve {
 /// The engine cannot start, or its store fails.
 pub async fn run(args: Serve, config: &Config) -> Result<Exit> {
     let listen = args.listen.or(config.listen).unwrap_or(DEFAULT_LISTEN);
-    let mut terminated = signal(SignalKind::terminate()).context("cannot listen for signals")?;
     let host = host::start(config, listen, "engross serve").await?;
     ui::note(&format!("engine on {}, data in {}", host.server.url(), config.data.display()));
     for connection in host.engine.connections().values() {
-        if let Some(url) = host.hook_url(connection) {
-            ui::note(&format!("webhooks of {}: {url}", connection.name));
+        // Logs are kept and shipped, and the URL lets in whoever knows it: only a person at a terminal sees it whole.
+        let (url, more) = if ui::is_live() {
+            (host.hook_url(connection), "")
+        } else {
+            (host.masked_hook_url(connection), " (`engross hooks` shows it whole)")
+        };
+        if let Some(url) = url {
+            ui::note(&format!("webhooks of {}: {url}{more}", connection.name));
         }
     }
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated.recv() => {}
+        () = host::interrupted() => {}
         reason = host.failed() => bail!("the store has failed, and nothing more can be kept: {reason}"),
     }
-    ui::note("stopping; what is on its way is taken up by the next start");
-    host.stop();
+    ui::note("stopping; `engross serve` goes on with every run that is not over");
+    host.stop().await;
     Ok(exit::OK)
 }

@@ -53,7 +53,7 @@ pub fn run(args: &Validate, config: &Config) -> Result<Exit> {
         Format::Json => ui::json(&diagnostic::render_json(&findings, &files)),
         Format::Text => {
             if !findings.is_empty() {
-                ui::data(&diagnostic::render_text(&findings, &files, ui::data_is_coloured()));
+                ui::found(&findings, &files);
             }
             let warnings = findings.len() - errors;
             ui::note(&format!(

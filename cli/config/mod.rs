@@ -44,6 +44,9 @@ pub struct Config {
     pub providers: PathBuf,
     /// Where the server listens; none when the file does not say.
     pub listen: Option<SocketAddr>,
+    /// Where the outside reaches the server, without a slash at the end, as in `https://engross.example`; none when the file
+    /// does not say.
+    pub public_url: Option<String>,
     /// The API's token.
     pub token: Option<Text>,
     /// Hosts in private networks that `http` and `notify` may reach.
@@ -59,6 +62,8 @@ pub struct ConnectionConfig {
     pub base_url: Option<url::Url>,
     /// How many requests may be under way at once.
     pub concurrency: usize,
+    /// How long a request whose answer was lost may still be on its way, in milliseconds.
+    pub settle_ms: u64,
     /// Everything the manifest asks for.
     pub settings: BTreeMap<String, Text>,
     /// `token`, `secret`, `header` and `scheme` of `webhook`.
@@ -87,6 +92,7 @@ impl Default for Config {
             workflows: PathBuf::from("workflows"),
             providers: PathBuf::from("providers"),
             listen: None,
+            public_url: None,
             token: None,
             http_allow: Vec::new(),
         }

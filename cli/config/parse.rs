@@ -1,16 +1,24 @@
 //! `engross.yaml` into a [`Config`], with every mistake at its place.
 
 use super::{Config, ConnectionConfig, DEFAULT_CONCURRENCY, Text};
-use engross_core::Person;
+use engross_core::{Person, parse_span};
 use engross_source::yaml::Entry;
 use engross_source::{Code, Diagnostic, Diagnostics, Limits, Node, SourceFile, Span, load, nearest};
+use engross_step_api::Connection;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 const UNKNOWN_KEY: Code = Code("E0401");
 const WRONG_VALUE: Code = Code("E0402");
 const NOT_BUILT: Code = Code("E0403");
 const SECRET_IN_FILE: Code = Code("E0404");
+
+/// The longest settle time: a request that is still on its way after this is not waited for.
+const SETTLE_MS_MAX: u64 = 600_000;
+
+/// Names that topics of other events begin with.
+const RESERVED: &[&str] = &["event", "approvals"];
 
 const TOP: &[&str] = &["connections", "store", "files", "people", "workflows", "providers", "server", "http"];
 const WEBHOOK: &[&str] = &["token", "secret", "header", "scheme"];
@@ -65,6 +73,7 @@ impl Parser<'_> {
             provider: String::new(),
             base_url: None,
             concurrency: DEFAULT_CONCURRENCY,
+            settle_ms: Connection::SETTLE_MS,
             settings: BTreeMap::new(),
             webhook: BTreeMap::new(),
         };
@@ -73,6 +82,7 @@ impl Parser<'_> {
                 "provider" => parsed.provider = self.string(&setting.value)?,
                 "base_url" => parsed.base_url = self.url(&setting.value),
                 "concurrency" => parsed.concurrency = self.concurrency(&setting.value),
+                "settle" => parsed.settle_ms = self.settle(&setting.value),
                 "webhook" => {
                     for option in self.entries(&setting.value, "`webhook`", Some(WEBHOOK)) {
                         let secret = matches!(option.key.text.as_str(), "token" | "secret");
@@ -88,6 +98,10 @@ impl Parser<'_> {
                     }
                 }
             }
+        }
+        if RESERVED.contains(&entry.key.text.as_str()) {
+            let message = format!("a connection cannot be called `{}`", entry.key.text);
+            self.error(WRONG_VALUE, entry.key.span, message, "give it another name");
         }
         if parsed.provider.is_empty() {
             let message = format!("connection `{}` does not name its provider", entry.key.text);
@@ -126,39 +140,84 @@ impl Parser<'_> {
     }
 
     fn server(&mut self, node: &Node, config: &mut Config) {
-        for entry in self.entries(node, "`server`", Some(&["listen", "token"])) {
-            if entry.key.text == "token" {
-                config.token = self.text("token", &entry.value, true);
-                continue;
-            }
-            let listen = self.string(&entry.value).unwrap_or_default();
-            match listen.parse() {
-                Ok(address) => config.listen = Some(address),
-                Err(_) => {
-                    let message = format!("`{listen}` is no address to listen on");
-                    self.error(WRONG_VALUE, entry.value.span, message, "write it as 127.0.0.1:7878");
-                }
+        for entry in self.entries(node, "`server`", Some(&["listen", "public_url", "token"])) {
+            match entry.key.text.as_str() {
+                "token" => config.token = self.text("token", &entry.value, true),
+                "public_url" => config.public_url = self.public_url(&entry.value),
+                "listen" => config.listen = self.listen(&entry.value),
+                _ => {}
             }
         }
     }
 
+    fn listen(&mut self, node: &Node) -> Option<SocketAddr> {
+        let listen = self.string(node)?;
+        let address = listen.parse().ok();
+        if address.is_none() {
+            let message = format!("`{listen}` is no address to listen on");
+            self.error(WRONG_VALUE, node.span, message, "write it as 127.0.0.1:7878");
+        }
+        address
+    }
+
+    /// A base that paths are put behind, so it has neither a query nor anybody's password.
+    fn public_url(&mut self, node: &Node) -> Option<String> {
+        let url = self.url(node)?;
+        let bare = url.query().is_none() && url.fragment().is_none();
+        if bare && url.username().is_empty() && url.password().is_none() {
+            return Some(url.as_str().trim_end_matches('/').to_string());
+        }
+        let message = "`public_url` must have neither a query, a fragment nor a password".to_string();
+        self.error(WRONG_VALUE, node.span, message, "write it as https://engross.example");
+        None
+    }
+
     /// A value, or where it is. A secret may not stand in the file itself.
     fn text(&mut self, name: &str, node: &Node, secret: bool) -> Option<Text> {
-        if let Some(plain) = node.as_str() {
-            if secret {
-                let message = format!("`{name}` is a secret, and stands in the file");
-                self.error(SECRET_IN_FILE, node.span, message, "write `{ env: NAME }` or `{ file: /path }` instead");
-                return None;
+        let plain = match (node.as_str(), node.as_i64()) {
+            (Some(text), _) => Some(text.to_string()),
+            (None, Some(number)) => Some(number.to_string()),
+            (None, None) => None,
+        };
+        let is_scalar = plain.is_some() || node.as_f64().is_some() || node.as_bool().is_some();
+        if secret && is_scalar {
+            let message = format!("`{name}` is a secret, and stands in the file");
+            self.error(SECRET_IN_FILE, node.span, message, "write `{ env: NAME }` or `{ file: /path }` instead");
+            return None;
+        }
+        if let Some(plain) = plain {
+            return Some(Text::Plain(plain));
+        }
+        if node.as_mapping().is_some() {
+            return self.place(name, node);
+        }
+        let message = format!("`{name}` must be a text or where it is, and is {}", node.kind_name());
+        self.error(WRONG_VALUE, node.span, message, "write `{ env: NAME }` or `{ file: /path }`");
+        None
+    }
+
+    /// Exactly one place. None or two would leave open what is meant, and a secret that nobody meant protects nothing.
+    fn place(&mut self, name: &str, node: &Node) -> Option<Text> {
+        let what = format!("`{name}`");
+        match self.entries(node, &what, Some(&["env", "file"])) {
+            [entry] => {
+                let value = self.string(&entry.value)?;
+                match entry.key.text.as_str() {
+                    "env" => Some(Text::Env(value)),
+                    "file" => Some(Text::File(PathBuf::from(value))),
+                    // Found and said already.
+                    _ => None,
+                }
             }
-            return Some(Text::Plain(plain.to_string()));
+            entries => {
+                let message = match entries.len() {
+                    0 => format!("{what} does not say where it is"),
+                    _ => format!("{what} must have exactly one of `env` and `file`"),
+                };
+                self.error(WRONG_VALUE, node.span, message, "write `{ env: NAME }` or `{ file: /path }`");
+                None
+            }
         }
-        if let Some(number) = node.as_i64() {
-            return Some(Text::Plain(number.to_string()));
-        }
-        let entries = self.entries(node, &format!("`{name}`"), Some(&["env", "file"]));
-        let entry = entries.first()?;
-        let value = self.string(&entry.value)?;
-        Some(if entry.key.text == "env" { Text::Env(value) } else { Text::File(PathBuf::from(value)) })
     }
 
     fn url(&mut self, node: &Node) -> Option<url::Url> {
@@ -179,6 +238,17 @@ impl Parser<'_> {
             _ => {
                 self.error(WRONG_VALUE, node.span, "`concurrency` must be 1 to 256".to_string(), "4 is a good start");
                 DEFAULT_CONCURRENCY
+            }
+        }
+    }
+
+    fn settle(&mut self, node: &Node) -> u64 {
+        match node.as_str().map(parse_span) {
+            Some(Ok(ms)) if ms <= SETTLE_MS_MAX => ms,
+            _ => {
+                let message = "`settle` must be a span of at most ten minutes".to_string();
+                self.error(WRONG_VALUE, node.span, message, "30s is what it is when nothing is said");
+                Connection::SETTLE_MS
             }
         }
     }
@@ -258,20 +328,59 @@ mod tests {
             &[
                 "engross.yaml:1:1: error[E0401] the configuration has no `conections`",
                 "engross.yaml:2:10: error[E0403] `postgres` is not built yet",
-                "engross.yaml:3:21: error[E0402] `nowhere` is no address to listen on",
+                "engross.yaml:3:19: error[E0402] `nowhere` is no address to listen on",
             ],
         );
         check(
-            "connections:\n  a: { api_key: abc, provider: juro }\n  b: { base_url: \"ftp://x\", provider: juro }\n  c: { x: y }\n",
+            "connections:\n  a: { api_key: abc, provider: juro }\n  b: { base_url: \"ftp://x\", provider: juro }\n  c: { x: z }\n",
             &[
                 "engross.yaml:2:17: error[E0404] `api_key` is a secret, and stands in the file",
                 "engross.yaml:3:18: error[E0402] `ftp://x` is no http or https URL",
                 "engross.yaml:4:3: error[E0402] connection `c` does not name its provider",
             ],
         );
+        check("connections:\n  a: { provider: juro, settle: 0s }\n", &[]);
+        check(
+            "connections:\n  event: { provider: juro }\n",
+            &["engross.yaml:2:3: error[E0402] a connection cannot be called `event`"],
+        );
+        check(
+            "connections:\n  a: { provider: juro, settle: 2h }\n  b: { provider: juro, settle: soon }\n",
+            &[
+                "engross.yaml:2:32: error[E0402] `settle` must be a span of at most ten minutes",
+                "engross.yaml:3:32: error[E0402] `settle` must be a span of at most ten minutes",
+            ],
+        );
+        check("server: { public_url: \"https://engross.example/sub/\", token: { file: /run/token } }\n", &[]);
+        check(
+            "server: { public_url: \"https://me:pw@engross.example\" }\n",
+            &["engross.yaml:1:23: error[E0402] `public_url` must have neither a query, a fragment nor a password"],
+        );
         check(
             "people: { legal: [] }\n",
             &["engross.yaml:1:11: error[E0402] group `legal` has nobody in it: an approval by it could never be given"],
         );
+    }
+
+    /// Each of these once meant that there is no secret, which is the one thing that it does not say.
+    #[test]
+    fn a_secret_is_at_exactly_one_place() {
+        let connection = |webhook: &str| {
+            format!("connections:\n  juro:\n    provider: juro\n    webhook:\n      secret: {webhook}\n")
+        };
+        for (secret, expected) in [
+            ("{}", "error[E0402] `secret` does not say where it is"),
+            ("{ env: A, file: B }", "error[E0402] `secret` must have exactly one of `env` and `file`"),
+            ("~", "error[E0402] `secret` must be a text or where it is, and is nothing"),
+            ("[A]", "error[E0402] `secret` must be a text or where it is, and is a list"),
+            ("12345678", "error[E0404] `secret` is a secret, and stands in the file"),
+            ("1.5", "error[E0404] `secret` is a secret, and stands in the file"),
+            ("true", "error[E0404] `secret` is a secret, and stands in the file"),
+            ("abc", "error[E0404] `secret` is a secret, and stands in the file"),
+        ] {
+            check(&connection(secret), &[&format!("engross.yaml:5:15: {expected}")]);
+        }
+        check(&connection("{ enw: A }"), &["engross.yaml:5:17: error[E0401] `secret` has no `enw`"]);
+        check("server: { token: {} }\n", &["engross.yaml:1:18: error[E0402] `token` does not say where it is"]);
     }
 }

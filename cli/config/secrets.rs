@@ -43,6 +43,15 @@ impl Config {
 }
 
 impl ConnectionConfig {
+    /// The token of the connection's webhooks, if the configuration names one.
+    ///
+    /// # Errors
+    /// It is not where the configuration says.
+    pub fn hook_token(&self) -> Result<Option<SecretString>> {
+        let token = self.webhook.get("token").map(Text::read).transpose().context("`webhook.token`")?;
+        Ok(token.map(SecretString::from))
+    }
+
     fn connect(&self, name: &str, made_up: impl Fn(&str) -> String) -> Result<Connection> {
         let mut settings = BTreeMap::new();
         let mut problems = Vec::new();
@@ -81,6 +90,7 @@ impl ConnectionConfig {
             settings,
             webhook,
             concurrency: self.concurrency,
+            settle_ms: self.settle_ms,
         })
     }
 }

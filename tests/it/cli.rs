@@ -2,6 +2,7 @@
 
 use crate::lab::{Lab, repository, text};
 use insta::assert_snapshot;
+use serde_json::{Value, json};
 
 /// The example as it is in the repository, under the path that a user of a clone types.
 fn example(lab: &Lab) {
@@ -13,9 +14,21 @@ fn example(lab: &Lab) {
 async fn the_manual() {
     let lab = Lab::new().await;
     let mut manual = text(&lab.output(&["--help"]).stdout);
-    for verb in
-        ["demo", "validate", "plan", "graph", "run", "serve", "runs", "approvals", "events", "schema", "sandbox"]
-    {
+    for verb in [
+        "demo",
+        "validate",
+        "plan",
+        "graph",
+        "run",
+        "serve",
+        "runs",
+        "approvals",
+        "events",
+        "hooks",
+        "providers",
+        "schema",
+        "sandbox",
+    ] {
         manual.push_str(&format!("\n# engross {verb}\n\n"));
         manual.push_str(&text(&lab.output(&[verb, "--help"]).stdout));
     }
@@ -81,4 +94,103 @@ async fn schemas_tell_what_a_step_takes() {
     let unknown = lab.output(&["schema", "juro/create_contrct"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("did you mean `juro/create_contract`?"));
+}
+
+const TELLING: &str = r#"
+schema: engross/v1
+name: telling
+inputs:
+  who: { type: string }
+steps:
+  tell:
+    uses: notify
+    with: { to: [legal], text: "Look at {{ inputs.who }}" }
+  ask:
+    uses: approval
+    needs: [tell]
+    with: { title: "May {{ inputs.who }} in?", stages: [{ from: [legal] }] }
+outputs:
+  who: "{{ inputs.who }}"
+"#;
+
+/// What a counterparty may call itself: it clears the screen, turns the rest of the line around, and adds a line of its own.
+const HOSTILE: &str = "Acme\u{1b}[2J\u{9b}1m\u{202e}\nrun r2 succeeded";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_notify_tells_is_shown_whatever_is_logged() {
+    let lab = Lab::new().await;
+    let file = lab.write(
+        "workflows/telling.yaml",
+        &TELLING
+            .replace("uses: approval", "uses: set")
+            .replace(r#"{ title: "May {{ inputs.who }} in?", stages: [{ from: [legal] }] }"#, "{ asked: nobody }"),
+    );
+    for log in [None, Some("error"), Some("off"), Some("engross_runtime=debug")] {
+        let mut arguments = vec!["run", file.to_str().unwrap(), "--input", r#"{"who":"Acme"}"#];
+        arguments.extend(log.into_iter().flat_map(|filter| ["--log", filter]));
+        let output = lab.output(&arguments);
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{log:?}: {said}");
+        let told = said.lines().filter(|line| line.contains("engross::notification")).collect::<Vec<_>>();
+        assert_eq!(told.len(), 1, "{log:?}: {said}");
+        for fact in ["Look at Acme", "lena@legal.example, omar@legal.example"] {
+            assert!(told[0].contains(fact), "{log:?}: `{fact}` is not told: {told:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_in_a_run_steers_the_terminal() {
+    let lab = Lab::new().await;
+    let file = lab.write("workflows/telling.yaml", TELLING);
+    let _serve = lab.serve();
+    let inputs = json!({ "who": HOSTILE }).to_string();
+    let started = lab.json(&["run", file.to_str().unwrap(), "--input", &inputs, "--detach", "--format", "json"]);
+    let run = started["run"].as_str().unwrap();
+    lab.until("waits for a decision", |r| r["doing"].as_str().unwrap().contains("decision")).await;
+    let check = |arguments: &[&str], expected: &str| {
+        let output = lab.output(arguments);
+        let said = text(&output.stdout) + &text(&output.stderr);
+        let steers = |c: char| matches!(c, '\u{1b}' | '\u{9b}' | '\u{202e}');
+        assert!(!said.contains(steers), "engross {arguments:?}: {said:?}");
+        assert!(said.contains(expected), "engross {arguments:?}: {said}");
+        assert!(!said.lines().any(|line| line.starts_with("run r2")), "engross {arguments:?} was made to lie: {said}");
+    };
+    let spelled = r"Acme\u{1b}[2J\u{9b}1m\u{202e}\nrun r2 succeeded";
+    check(&["runs", "list"], "telling");
+    check(&["approvals", "list"], &format!("May {spelled} in?"));
+    check(&["runs", "show", run], &format!("waits for a decision: May {spelled} in?"));
+    check(&["approvals", "approve", run, "--as", HOSTILE], "printable characters");
+    check(&["approvals", "approve", run, "--as", "lena@legal.example", "--comment", HOSTILE], "approved");
+    lab.until_over(1).await;
+    check(&["runs", "watch", run], &format!("lena@legal.example says approve: {spelled}"));
+    check(&["runs", "watch", run], &format!("who: {spelled}"));
+    check(&["runs", "show", run], &format!("who: {spelled}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hooks_are_shown_whole_where_the_provider_reaches_them() {
+    let lab = Lab::new().await;
+    let base = format!("http://{}/hooks", lab.listen);
+    let shown = text(&lab.output(&["hooks"]).stdout);
+    assert!(shown.contains(&format!("juro        juro      {base}/juro/hook-token-of-the-tests\n")), "{shown}");
+
+    let config = std::fs::read_to_string(lab.path("engross.yaml")).unwrap();
+    let public = config.replace("server: { ", "server: { public_url: \"https://engross.example/in/\", ");
+    let own = public.replacen("token: { env: HOOK_TOKEN }, ", "", 1);
+    assert!(own.len() < public.len() && public.len() > config.len(), "the lab's configuration has another form now");
+    lab.write("engross.yaml", &own);
+    let output = lab.output(&["hooks", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1), "a token is missing");
+    assert!(text(&output.stderr).contains("no token yet for juro: "), "{}", text(&output.stderr));
+    let hooks: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(hooks["hooks"][0], json!({ "connection": "juro", "provider": "juro", "url": null }));
+    assert_eq!(hooks["hooks"][1]["url"], "https://engross.example/in/hooks/juro_v2/hook-token-of-the-tests");
+
+    let mut serve = lab.serve();
+    let made_up = lab.json(&["hooks", "--format", "json"])["hooks"][0]["url"].as_str().unwrap().to_string();
+    serve.kill();
+    let token = made_up.strip_prefix("https://engross.example/in/hooks/juro/").unwrap();
+    assert!(token.len() >= 32, "{made_up}");
+    assert!(std::fs::read_to_string(lab.path("data/webhook-tokens.json")).unwrap().contains(token));
 }

@@ -74,7 +74,7 @@ impl Lab {
         let listen = self.listen;
         let connection = |name: &str, path: &str| {
             format!(
-                "  {name}:\n    provider: {name}\n    base_url: {base}/juro/{path}\n    api_key: {{ env: JURO_API_KEY }}\n    \
+                "  {name}:\n    provider: {name}\n    base_url: {base}/juro/{path}\n    api_key: {{ env: JURO_API_KEY }}\n    settle: 300ms\n    \
                  webhook: {{ token: {{ env: HOOK_TOKEN }}, secret: {{ env: HOOK_SECRET }} }}\n"
             )
         };

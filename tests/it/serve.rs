@@ -1,8 +1,10 @@
 //! One engine for several shells: runs, lists, decisions, cancellation, and who holds the data.
 
-use crate::lab::{Lab, PATIENCE, pause, text};
+use crate::lab::{Lab, PATIENCE, Running, pause, text};
 use engross_sandbox::{AutoSign, Faults};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,6 +154,15 @@ async fn only_this_machine_is_served_without_a_token_and_others_need_one() {
     assert_eq!(foreign.status(), 403);
     let page = lab.http.post(lab.api("/events")).header("origin", "http://evil.example").json(&json!({ "type": "x" }));
     assert_eq!(page.send().await.unwrap().status(), 403);
+    for mark in ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"] {
+        let proxied = lab.http.get(lab.api("/runs")).header(mark, "203.0.113.7").send().await.unwrap();
+        assert_eq!(proxied.status(), 403, "{mark}");
+        let body: Value = proxied.json().await.unwrap();
+        assert!(body["error"]["hint"].as_str().unwrap().contains("forward only /hooks/"), "{body}");
+    }
+    let hook = format!("http://{}/hooks/juro/hook-token-of-the-tests", lab.listen);
+    let hook = lab.http.post(hook).header("x-forwarded-for", "203.0.113.7").body("{}").send().await.unwrap();
+    assert_eq!(hook.status(), 401, "webhooks come through proxies, and are verified by themselves");
     serve.kill();
 
     let open = lab.output(&["serve", "--listen", "0.0.0.0:0"]);
@@ -172,5 +183,79 @@ async fn only_this_machine_is_served_without_a_token_and_others_need_one() {
     assert_eq!(status, 401);
     let with_token = lab.http.get(lab.api("/runs")).bearer_auth("open-sesame").send().await.unwrap();
     assert_eq!(with_token.status(), 200);
+    let proxied = lab.http.get(lab.api("/runs")).bearer_auth("open-sesame").header("via", "1.1 proxy");
+    assert_eq!(proxied.send().await.unwrap().status(), 200, "who has the token may come through a proxy");
     guarded.kill();
+}
+
+const V2: &str = r#"
+schema: engross/v1
+name: v2
+steps:
+  create:
+    uses: juro_v2/create_contract
+    with: { template_id: mutual-nda }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_follows_a_run_in_doubt_is_told_what_to_do() {
+    let lab = Lab::new().await;
+    lab.fault(json!([{ "on": "create_contract", "times": 1, "do": "drop_answer" }])).await;
+    let file = lab.write("workflows/v2.yaml", V2);
+    let _serve = lab.serve();
+    let output = lab.output(&["run", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let runs = lab.runs().await;
+    let run = runs[0]["id"].as_str().unwrap();
+    assert_eq!(text(&output.stdout), format!("run {run} in doubt\n"));
+    let hint = format!("`engross runs cancel {run}`");
+    let check = |said: String| {
+        for fact in ["create (juro_v2/create_contract): ", "it may have happened all the same", &hint] {
+            assert!(said.contains(fact), "`{fact}` is not told: {said}");
+        }
+    };
+    check(text(&output.stderr));
+    let watched = lab.output(&["runs", "watch", run]);
+    assert_eq!(watched.status.code(), Some(1));
+    check(text(&watched.stderr));
+    check(text(&lab.output(&["runs", "show", run]).stdout));
+}
+
+/// Everything that `engross serve` says until it serves, its webhooks included.
+fn greeting(serve: &mut Running) -> String {
+    let mut lines = BufReader::new(serve.0.stderr.take().unwrap()).lines();
+    let said: Vec<String> = lines.by_ref().map(Result::unwrap).take(3).collect();
+    std::thread::spawn(move || lines.for_each(drop));
+    said.join("\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_does_not_hold_the_tokens_of_webhooks() {
+    let lab = Lab::new().await;
+    let mut serve = Running(lab.command(&["serve"]).stdout(Stdio::null()).spawn().unwrap());
+    let said = greeting(&mut serve);
+    let masked = format!("webhooks of juro: http://{}/hooks/juro/*** (`engross hooks` shows it whole)", lab.listen);
+    assert!(said.contains(&masked), "{said}");
+    assert!(!said.contains("hook-token-of-the-tests"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_is_told_to_end_keeps_the_answers_to_what_it_has_sent() {
+    let lab = Lab::new().await;
+    lab.fault(json!([{ "on": "create_contract", "times": 1, "do": { "slow": { "ms": 1500 } } }])).await;
+    let file = lab.write("workflows/v2.yaml", V2);
+    let mut serve = lab.serve();
+    assert!(lab.output(&["run", file.to_str().unwrap(), "--detach"]).status.success());
+    let began = Instant::now();
+    while lab.sandbox.counters().requests == 0 {
+        assert!(began.elapsed() < PATIENCE, "nothing is sent");
+        pause().await;
+    }
+    let told = Command::new("kill").args(["-TERM", &serve.0.id().to_string()]).status().unwrap();
+    assert!(told.success());
+    assert!(serve.0.wait().unwrap().success());
+    // The effect cannot be looked up, so without its answer the run would be in doubt after the next start.
+    let listed = lab.json(&["runs", "list", "--format", "json"]);
+    let shown = lab.json(&["runs", "show", listed["runs"][0]["id"].as_str().unwrap(), "--format", "json"]);
+    assert_eq!(shown["run"]["steps"][0]["outcome"], "succeeded", "{shown:#}");
 }
