@@ -105,3 +105,36 @@ async fn a_lost_answer_that_nobody_can_look_up_stops_the_run_in_doubt() {
     assert!(lab.output(&["runs", "cancel", run]).status.success());
     assert_eq!(lab.runs().await[0]["status"], "cancelled");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_acts_after_its_connection_is_gone_is_not_sent_twice() {
+    // The connections of the tests settle after 300 ms.
+    let (lab, head, shown) = run_against(json!([
+        { "on": "create_contract", "times": 1, "do": { "act_late": { "ms": 200 } } },
+        { "on": "send", "times": 1, "do": { "act_late": { "ms": 200 } } },
+    ]))
+    .await;
+    assert_eq!(head["status"], "succeeded", "{shown}");
+    let counters = lab.sandbox.counters();
+    assert_eq!((counters.contracts_created, counters.signing_requests), (1, 1), "{shown}");
+    assert!(shown.contains("succeeded (found by looking it up)"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_never_takes_it_fails_the_run_in_its_words_and_the_key_is_free_again() {
+    let lab = Lab::new().await;
+    lab.fault(json!([{ "on": "create_contract", "times": 6, "do": { "status": { "code": 500 } } }])).await;
+    let file = quick(&lab);
+    let _serve = lab.serve();
+    let inputs = lab.inputs("Acme").to_string();
+    let start = || lab.json(&["run", &file, "--input", &inputs, "--detach", "--format", "json"]);
+    let first = start();
+    let head = lab.until_over(1).await.remove(0);
+    assert_eq!(head["status"], "failed");
+    let doing = head["doing"].as_str().unwrap();
+    assert!(doing.contains("scripted fault: status 500") && doing.contains("nothing came of it"), "{doing}");
+    let second = start();
+    assert_eq!((second["attached"].as_bool(), first["run"] == second["run"]), (Some(false), false), "{second}");
+    lab.until_over(2).await;
+    assert_eq!(lab.sandbox.counters().contracts_created, 1);
+}

@@ -80,6 +80,7 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
                 intended: false,
                 maybe_done: false,
                 intents: None,
+                last_error: None,
                 since: at,
                 deadline: *deadline,
             };
@@ -141,15 +142,25 @@ fn wake(state: &mut RunState, step: &StepId, by: Option<EventId>) {
 fn next(old: StepState, at: Timestamp, event: &Event) -> StepState {
     match (old, event) {
         (
-            StepState::Running { attempt, input, maybe_done, intents, since, deadline, .. },
+            StepState::Running { attempt, input, maybe_done, intents, last_error, since, deadline, .. },
             Event::EffectIntended { .. },
         ) => {
             let intents = Some(Intents { first: intents.map_or(at, |i| i.first), last: at });
-            StepState::Running { attempt, input, intended: true, maybe_done, intents, since, deadline }
+            StepState::Running { attempt, input, intended: true, maybe_done, intents, last_error, since, deadline }
         }
-        (StepState::Running { attempt, input, intents, since, deadline, .. }, Event::StepRecovered { .. }) => {
-            StepState::Running { attempt, input, intended: false, maybe_done: true, intents, since, deadline }
-        }
+        (
+            StepState::Running { attempt, input, intents, last_error, since, deadline, .. },
+            Event::StepRecovered { .. },
+        ) => StepState::Running {
+            attempt,
+            input,
+            intended: false,
+            maybe_done: true,
+            intents,
+            last_error,
+            since,
+            deadline,
+        },
         (
             StepState::Running { attempt, input, maybe_done, intents, since, deadline, .. },
             Event::AttemptFailed { error, retry_at, .. },
@@ -160,11 +171,11 @@ fn next(old: StepState, at: Timestamp, event: &Event) -> StepState {
             StepState::BackingOff { attempt, input, error, maybe_done, intents, retry_at, since, deadline }
         }
         (
-            StepState::BackingOff { input, maybe_done, intents, since, deadline, .. },
+            StepState::BackingOff { input, error, maybe_done, intents, since, deadline, .. },
             Event::StepRetried { attempt, .. },
         ) => {
-            let attempt = *attempt;
-            StepState::Running { attempt, input, intended: false, maybe_done, intents, since, deadline }
+            let (attempt, last_error) = (*attempt, Some(error));
+            StepState::Running { attempt, input, intended: false, maybe_done, intents, last_error, since, deadline }
         }
         (StepState::Running { input, .. }, Event::StepParked { wait, .. }) => parked(input, at, wait),
         (

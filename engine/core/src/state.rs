@@ -126,6 +126,8 @@ pub enum StepState {
         maybe_done: bool,
         /// When its effect was meant to leave, if it ever was.
         intents: Option<Intents>,
+        /// Why the attempt before this one failed.
+        last_error: Option<StepError>,
         /// When the step was scheduled.
         since: Timestamp,
         /// When it gives up in all.

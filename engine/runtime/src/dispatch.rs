@@ -61,7 +61,7 @@ async fn attempt_step(engine: &Engine, run: &RunId, step: &StepId, attempt: u32)
             return Ok(());
         }
         let loaded = engine.current(run).await?;
-        let Some(StepState::Running { attempt: now, input, maybe_done, intents, deadline, .. }) =
+        let Some(state @ StepState::Running { attempt: now, input, maybe_done, intents, .. }) =
             loaded.state.steps.get(step)
         else {
             return Ok(());
@@ -70,7 +70,7 @@ async fn attempt_step(engine: &Engine, run: &RunId, step: &StepId, attempt: u32)
             return Ok(());
         }
         let result = match job(engine, &loaded, step, attempt, input.clone(), *intents) {
-            Ok(job) => match carry_out(engine, &job, *maybe_done, *intents, *deadline).await? {
+            Ok(job) => match carry_out(engine, &job, state).await? {
                 Carried::Back(result) => result,
                 Carried::Unwanted => return Ok(()),
                 Carried::NotSettled(pause) => {
@@ -128,13 +128,11 @@ async fn finish(
 }
 
 /// Looks an uncertain effect up, journals the intent, then acts.
-async fn carry_out(
-    engine: &Engine,
-    job: &Job,
-    maybe_done: bool,
-    intents: Option<Intents>,
-    deadline: Option<Timestamp>,
-) -> Result<Carried, Error> {
+async fn carry_out(engine: &Engine, job: &Job, state: &StepState) -> Result<Carried, Error> {
+    let StepState::Running { maybe_done, intents, last_error, deadline, .. } = state else {
+        return Ok(Carried::Unwanted);
+    };
+    let (maybe_done, intents, deadline) = (*maybe_done, *intents, *deadline);
     if maybe_done && job.spec.effect == EffectClass::Reconcilable {
         // The step's time may have run out while no engine ran. Whether the effect happened is worth a look all the same.
         let budget = time_left(engine, deadline).max(Duration::from_millis(LOOK_UP_MS_MIN));
@@ -150,8 +148,7 @@ async fn carry_out(
             Err(error) => return Ok(Carried::Back(Err(error.maybe_done()))),
         }
         if job.context.attempt > job.spec.retry.attempts {
-            let message = "the answers of all attempts were lost, and a look shows that none of them had an effect";
-            return Ok(Carried::Back(Err(StepError::new(ErrorClass::Unknown, "not_done", message))));
+            return Ok(Carried::Back(Err(nothing_came_of_it(last_error.as_ref()))));
         }
     }
     let budget = time_left(engine, deadline);
@@ -171,6 +168,13 @@ async fn carry_out(
         Err(error) => Err(error),
     };
     Ok(Carried::Back(result))
+}
+
+/// The end of a step whose attempts are used up and which a look does not find: in the words of the last attempt.
+fn nothing_came_of_it(last: Option<&StepError>) -> StepError {
+    let (code, words) =
+        last.map_or(("not_done", "no answer came"), |error| (error.code.as_str(), error.message.as_str()));
+    StepError::new(ErrorClass::Unknown, code, format!("{words}; a look shows that nothing came of it"))
 }
 
 /// How long a request whose answer was lost may still be on its way: a proxy or the provider itself may act on it after its

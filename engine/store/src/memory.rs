@@ -68,7 +68,9 @@ impl Facts {
             && let Some(key) = &commit.head.key
         {
             let key = (commit.head.workflow.clone(), key.clone());
-            if let Some(holder) = self.keys.get(&key) {
+            if let Some(holder) = self.keys.get(&key)
+                && self.heads.get(holder).is_none_or(RunHead::holds_its_key)
+            {
                 return Err(Conflict::KeyTaken { holder: holder.clone() });
             }
             self.keys.insert(key, commit.run.clone());

@@ -16,7 +16,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 ///   refused ones has left a trace. Writes of one call are applied in order; a later one sees the earlier ones.
 /// - A run's journal is dense from 1. A commit whose `expected_seq` is not the journal's last number is refused, and so is
 ///   one whose records do not follow on from it or whose head is not at its last record.
-/// - A run's key is claimed by its first commit and held for ever: a second start with it attaches to the first run.
+/// - A run's key is claimed by its first commit. It is held while the run is open, and for ever once it has succeeded: a second
+///   start with it attaches to that run. After any other end ([`RunHead::holds_its_key`]) the next start with it claims it.
 /// - Index rows of one commit: what is cleared goes first, so that what is set stays.
 /// - In a store that several processes share, a commit whose `fence` is older than the run's lease is refused.
 /// - Reads see everything that an earlier `write` accepted.
@@ -241,6 +242,15 @@ pub struct RunHead {
 }
 
 impl RunHead {
+    /// Whether a start with the run's key attaches to it. A run that came to nothing does not keep its contract from ever being
+    /// made.
+    pub fn holds_its_key(&self) -> bool {
+        match self.status {
+            RunStatus::Running | RunStatus::Cancelling | RunStatus::Succeeded => true,
+            RunStatus::Stopped | RunStatus::Failed | RunStatus::Cancelled => false,
+        }
+    }
+
     /// Whether the run may owe work now, which is what [`RunQuery::working`] asks. A run that only waits does not. One in
     /// doubt may have other steps under way that its summary does not show, and one that is open and idle has lost its
     /// way: recovery looks at both.

@@ -103,6 +103,12 @@ pub enum Action {
         /// Milliseconds, at most ten minutes.
         ms: u64,
     },
+    /// The connection is closed at once without an answer, and the effect happens so much later: a request that a proxy or the
+    /// provider still had in hand.
+    ActLate {
+        /// Milliseconds, at most ten minutes.
+        ms: u64,
+    },
     /// A delivery is made twice.
     Duplicate,
     /// A delivery is never made.
@@ -168,10 +174,17 @@ impl Rule {
             (_, Action::Status { code, .. }) if !(400..=599).contains(&code) => {
                 Some(format!("status code {code}: say one of 400 to 599"))
             }
-            (_, Action::Slow { ms }) if ms > FAULT_DELAY_MS_MAX => {
+            (_, Action::Slow { ms } | Action::ActLate { ms }) if ms > FAULT_DELAY_MS_MAX => {
                 Some(format!("slow by {ms} ms: at most {FAULT_DELAY_MS_MAX}"))
             }
-            (_, Action::DropAnswer | Action::Garbage | Action::Status { .. } | Action::Slow { .. }) => None,
+            (
+                _,
+                Action::DropAnswer
+                | Action::Garbage
+                | Action::Status { .. }
+                | Action::Slow { .. }
+                | Action::ActLate { .. },
+            ) => None,
         }
     }
 }

@@ -33,6 +33,8 @@ enum Passage {
     Straight,
     Late(Duration),
     Lost,
+    /// It is not served yet: the line goes, and the request is served after this time.
+    ActsLate(Duration),
 }
 
 /// Answers every path that no page or control endpoint claims.
@@ -54,13 +56,28 @@ pub(crate) async fn enter(
     };
     let attempt = Attempt { parts: &parts, path, body: body.as_ref(), multipart: multipart.as_ref(), peer: line.peer };
     let (mut reply, passage) = serve(&mut shared.lock(), provider, &attempt);
+    if let Passage::ActsLate(delay) = passage {
+        let (path, parts) = (path.to_owned(), parts.clone());
+        let peer = line.peer;
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            let (body, multipart) = (body.as_ref(), multipart.as_ref());
+            let attempt = Attempt { parts: &parts, path: &path, body, multipart, peer };
+            let (mut reply, _) = serve(&mut shared.lock(), provider, &attempt);
+            if let Some(errand) = reply.errand.take() {
+                errand.await;
+            }
+        });
+        line.cut();
+        return Reply::new(StatusCode::OK, "text/plain", "").into_response();
+    }
     if let Some(errand) = reply.errand.take() {
         reply = errand.await;
     }
     match passage {
         Passage::Straight => {}
         Passage::Late(delay) => tokio::time::sleep(delay).await,
-        Passage::Lost => line.cut(),
+        Passage::Lost | Passage::ActsLate(_) => line.cut(),
     }
     reply.into_response()
 }
@@ -94,6 +111,10 @@ fn answer(world: &mut World, provider: &Provider, attempt: &Attempt<'_>) -> Resu
     if let Some(Action::Status { code, retry_after }) = fault {
         return Err(scripted_status(world, provider, code, retry_after));
     }
+    if let Some(Action::ActLate { ms }) = fault {
+        let nothing = Reply::new(StatusCode::OK, "text/plain", "");
+        return Ok((nothing, Passage::ActsLate(Duration::from_millis(ms))));
+    }
     let call = Call::new(params, attempt, body);
     let reply = match (route.handler)(world, &call) {
         Ok(reply) => reply,
@@ -106,9 +127,8 @@ fn answer(world: &mut World, provider: &Provider, attempt: &Attempt<'_>) -> Resu
         }
         Some(Action::Slow { ms }) => (reply, Passage::Late(Duration::from_millis(ms))),
         Some(Action::DropAnswer) => (reply, Passage::Lost),
-        Some(Action::Status { .. } | Action::Duplicate | Action::Lose | Action::Reorder) | None => {
-            (reply, Passage::Straight)
-        }
+        Some(Action::Status { .. } | Action::ActLate { .. } | Action::Duplicate | Action::Lose | Action::Reorder)
+        | None => (reply, Passage::Straight),
     })
 }
 

@@ -26,7 +26,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("a journal is dense and paged", runs::a_journal_is_dense_and_paged),
     ("a stale commit leaves no trace", runs::a_stale_commit_leaves_no_trace),
     ("misnumbered records are refused", runs::misnumbered_records_are_refused),
-    ("a key is claimed once and held for ever", runs::a_key_is_claimed_once_and_held_for_ever),
+    ("a key is claimed once and held for ever", runs::a_key_is_held_until_its_run_comes_to_nothing),
     ("one call has one answer for each write", runs::one_call_has_one_answer_for_each_write),
     ("later writes of a call see earlier ones", runs::later_writes_of_a_call_see_earlier_ones),
     ("runs are listed newest first", runs::runs_are_listed_newest_first),

@@ -81,7 +81,7 @@ pub(super) fn misnumbered_records_are_refused(open: &Open) {
     }
 }
 
-pub(super) fn a_key_is_claimed_once_and_held_for_ever(open: &Open) {
+pub(super) fn a_key_is_held_until_its_run_comes_to_nothing(open: &Open) {
     let store = open();
     let keyed = |n: u64, workflow: &str, key: &str| {
         let mut first = commit(&run(n), 0, 1);
@@ -105,6 +105,15 @@ pub(super) fn a_key_is_claimed_once_and_held_for_ever(open: &Open) {
     assert_eq!(holder("other", "k"), Some(run(3)));
     assert_eq!(holder(WORKFLOW, "kk"), Some(run(4)));
     assert_eq!(holder(WORKFLOW, ""), None);
+    for (n, end) in [(11, RunStatus::Failed), (12, RunStatus::Stopped), (13, RunStatus::Cancelled)] {
+        accept(&*store, write(keyed(n, "free", "k")));
+        assert_eq!(holder("free", "k"), Some(run(n)));
+        let mut over = commit(&run(n), 1, 1);
+        over.head.workflow = "free".into();
+        over.head.key = Some("k".into());
+        over.head.status = end;
+        accept(&*store, write(over));
+    }
     let both = [write(keyed(6, WORKFLOW, "new")), write(keyed(7, WORKFLOW, "new"))];
     let answers = store.write(&both).expect("it answers");
     assert_eq!(answers, [Ok(()), Err(Conflict::KeyTaken { holder: run(6) })]);

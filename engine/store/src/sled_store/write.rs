@@ -56,7 +56,11 @@ fn stage_commit(staged: &mut Staged<'_>, commit: &Commit) -> Result<std::result:
     {
         let key = keys::run_key(&commit.head.workflow, key);
         if let Some(holder) = get(staged, &key)? {
-            return Ok(Err(Conflict::KeyTaken { holder: run_id(&holder)? }));
+            let holder = run_id(&holder)?;
+            let head: Option<RunHead> = get_json(staged, &keys::head(&holder))?;
+            if head.is_none_or(|head| head.holds_its_key()) {
+                return Ok(Err(Conflict::KeyTaken { holder }));
+            }
         }
         staged.put(key, commit.run.as_str().as_bytes())?;
     }
