@@ -67,8 +67,12 @@ async fn pages(
     let mut total: Option<u64> = None;
     let mut steady = true;
     let mut skip: u64 = 0;
+    let mut cursor = None;
     for number in 1..=PAGES_MAX {
-        let page = json!({"skip": skip, "limit": paging.size, "number": number});
+        let mut page = json!({"skip": skip, "limit": paging.size, "number": number});
+        if let (Some(page), Some(cursor)) = (page.as_object_mut(), cursor.take()) {
+            page.insert("cursor".to_string(), cursor);
+        }
         let names = Map::from_iter([("page".to_string(), page)]);
         let reply = session.once(operation, &scope.with(&names)).await?;
         let page = match paging.items.first(&reply.document) {
@@ -89,10 +93,16 @@ async fn pages(
         }
         // Pages that are asked for by number have their places whatever is on them.
         skip = match paging.style {
-            PagingStyle::Offset => skip.saturating_add(length),
+            PagingStyle::Offset | PagingStyle::Cursor(_) => skip.saturating_add(length),
             PagingStyle::Number => number.saturating_mul(paging.size),
         };
-        let ended = length == 0 || total.map_or(length < paging.size, |total| skip >= total);
+        let ended = match &paging.style {
+            PagingStyle::Cursor(next) => {
+                cursor = next.first(&reply.document).cloned();
+                length == 0 || cursor.is_none()
+            }
+            _ => length == 0 || total.map_or(length < paging.size, |total| skip >= total),
+        };
         if ended || items.len() >= most {
             let seen = u64::try_from(ids.len()).unwrap_or(u64::MAX);
             let whole = !ended || (steady && total.is_none_or(|total| seen == total));

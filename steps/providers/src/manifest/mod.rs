@@ -341,12 +341,14 @@ pub(crate) struct Paging {
 }
 
 /// How the next page is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PagingStyle {
     /// `page.skip` and `page.limit`.
     Offset,
     /// `page.number`, from 1, and `page.limit`.
     Number,
+    /// `page.cursor`, absent for the first page, and `page.limit`. The answer says the next one here; none after the last.
+    Cursor(Pointer),
 }
 
 /// Names that people give, resolved to the provider's ids.

@@ -67,7 +67,7 @@ pub(super) fn operation<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &
     let names = names.with_only("lookups", found);
 
     let paging = fields.get("paging").and_then(|node| response::paging(reader, node, &shown));
-    let page = ["skip", "limit", "number"];
+    let page = ["skip", "limit", "number", "cursor"];
     let in_url = if paging.is_some() { shown.clone().with_only("page", page) } else { shown.clone() };
     let path = reader.need(&fields, "path").and_then(|node| path(reader, node, &in_url));
     let query = http::query(reader, fields.get("query"), &in_url);

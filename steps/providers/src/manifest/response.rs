@@ -5,6 +5,7 @@ use super::lookup;
 use super::names::Names;
 use super::reader::{Fields, Reader};
 use super::{Algorithm, Decode, DigestSpec, FileCheck, NullIs, Paging, PagingStyle, Response, StatusRange};
+use crate::codes;
 use crate::limits::PAGE_SIZE_MAX;
 use engross_source::Node;
 
@@ -112,15 +113,23 @@ fn digest(reader: &mut Reader<'_>, node: &Node, names: &Names) -> Option<DigestS
 
 /// `paging:`.
 pub(super) fn paging(reader: &mut Reader<'_>, node: &Node, names: &Names) -> Option<Paging> {
-    let keys = ["style", "size", "items", "items_absent", "id", "total", "most"];
+    let keys = ["style", "size", "items", "items_absent", "id", "total", "next", "most"];
     let fields = reader.fields(node, "`paging`", &keys)?;
-    let style = reader.need(&fields, "style").and_then(|node| {
-        reader.word(node, "a style of paging", &["offset", "page"], |word| match word {
-            "offset" => Some(PagingStyle::Offset),
-            "page" => Some(PagingStyle::Number),
-            _ => None,
-        })
+    let word = reader.need(&fields, "style").and_then(|node| {
+        let known = ["cursor", "offset", "page"];
+        reader.word(node, "a style of paging", &known, |word| known.into_iter().find(|known| *known == word))
     });
+    let style = match word {
+        Some("cursor") => {
+            reader.need(&fields, "next").and_then(|node| reader.pointer(node, "`next`")).map(PagingStyle::Cursor)
+        }
+        Some("page") => Some(PagingStyle::Number),
+        Some(_) => Some(PagingStyle::Offset),
+        None => None,
+    };
+    if let (Some(node), Some("offset" | "page")) = (fields.get("next"), word) {
+        reader.error(codes::WRONG_VALUE, node.span, "`next` is for the style `cursor`");
+    }
     reader.need(&fields, "size");
     let size = reader.integer(&fields, "size", 1, PAGE_SIZE_MAX).and_then(|size| u64::try_from(size).ok());
     let items = reader.need(&fields, "items").and_then(|node| reader.pointer(node, "`items`"));

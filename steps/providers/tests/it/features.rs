@@ -162,6 +162,25 @@ async fn what_stands_for_an_absent_output_is_the_manifests() {
 }
 
 #[tokio::test]
+async fn a_list_is_followed_by_its_cursor() {
+    let operation = format!(
+        "{READ}, query: {{ tree: {{ after: \"${{page.cursor}}\", limit: \"${{page.limit}}\" }} }}, \
+         paging: {{ style: cursor, size: 2, items: /data, id: /id, next: /next }}, output: {{ data: {{ from: /data }} }} }}"
+    );
+    let page = |ids: &[u32], next: Value| {
+        let items: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
+        Say::ok(json!({"data": items, "next": next}))
+    };
+    let script = vec![page(&[9, 8], json!(8)), page(&[7], json!(7)), page(&[6, 5], Value::Null)];
+    let (step, server, context) = stage(&operation, script).await;
+    let StepResult::Done(done) = step.execute(&context, &json!({})).await.expect("done") else { panic!("parked") };
+    assert_eq!(done.outputs["data"].as_array().map(Vec::len), Some(5));
+    let expected =
+        ["GET /v1/x?limit=2 HTTP/1.1", "GET /v1/x?after=8&limit=2 HTTP/1.1", "GET /v1/x?after=7&limit=2 HTTP/1.1"];
+    assert_eq!(server.lines(), expected);
+}
+
+#[tokio::test]
 async fn a_good_status_can_be_a_refusal() {
     let operation = "    { title: Go, method: POST, path: /x, effect: unsafe, response: { refused_when: { at: /why, contains: later }, ok_when: { at: /ok, equals: true } } }";
     let (result, _) = run(operation, json!({}), Say::ok(json!({"ok": true}))).await;
@@ -220,6 +239,8 @@ fn what_does_not_fit_together_is_told() {
         "method: GET, effect: read, query: { tree: { a: \"${input.x ?? config.token}\" } }",
         "method: PUT, effect: idempotent, body: { tree: { $each: \"${config.user}\", mak: 1 } }",
         "method: PUT, effect: idempotent, token: { given: \"${run.id}\" }",
+        "method: GET, effect: read, paging: { style: cursor, size: 1, items: /a, id: /b }",
+        "method: GET, effect: read, paging: { style: page, size: 1, items: /a, id: /b, next: /c }",
         "method: GET, effect: read, response: { digest: { algorithm: md5, expected: x }, null_is: nothing }",
     ] {
         text.push_str(&format!(

@@ -7,6 +7,7 @@ mod docjuris;
 mod errors;
 mod examples;
 mod features;
+mod fifth;
 mod lookups;
 mod manifests;
 mod paperlex;
