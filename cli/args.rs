@@ -1,7 +1,11 @@
 //! What can be asked. The doc comments are the manual.
 
 use crate::commands;
+use crate::config::Config;
+use crate::sandboxed::{self, Sandboxed};
+use anyhow::Result;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// A durable workflow engine for contracts.
@@ -75,6 +79,31 @@ pub struct ServerArg {
     /// The API of the engine [default: whichever process holds the data directory]
     #[arg(long, value_name = "URL", env = "ENGROSS_SERVER", hide_env_values = true)]
     pub server: Option<String>,
+}
+
+/// Stand-ins instead of the real providers.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub struct SandboxArg {
+    /// Lead every connection to stand-ins in this process: no account is needed, and nothing real is reached
+    #[arg(long)]
+    pub sandbox: bool,
+
+    /// With --sandbox: sign by itself so many milliseconds after a contract was sent [default: people sign on its pages]
+    #[arg(long, value_name = "MS", requires = "sandbox")]
+    pub auto_sign: Option<u64>,
+}
+
+impl SandboxArg {
+    /// The stand-ins, if they are wanted.
+    ///
+    /// # Errors
+    /// They cannot start.
+    pub async fn start(&self, config: &mut Config, listen: SocketAddr) -> Result<Option<Sandboxed>> {
+        if !self.sandbox {
+            return Ok(None);
+        }
+        Ok(Some(sandboxed::start(config, listen, self.auto_sign).await?))
+    }
 }
 
 /// Who acts.

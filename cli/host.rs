@@ -3,13 +3,14 @@
 //! Webhook tokens that nobody named are made up here, by whoever holds the data directory; `read_tokens` only looks at them.
 
 use crate::client::segment;
-use crate::config::Config;
+use crate::config::{Config, ConnectionConfig, Text};
 use crate::{sources, ui};
 use anyhow::{Context, Result, anyhow, bail};
 use engross_compiler::TeraEvaluator;
 use engross_runtime::{Clock, Engine, Ids, Options, RegistryCatalog, SystemClock, SystemIds};
 use engross_server::{Library, Server};
-use engross_step_api::{Connection, Directory, Provider, Registry};
+use engross_source::{Code, Diagnostic, nearest};
+use engross_step_api::{Connection, Directory, Provider, Registry, Setting, WebhookSettings};
 use engross_store::{Committer, FileStore, Holder, SledStore, Store};
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
@@ -129,6 +130,50 @@ async fn open(data: &Path, program: &str) -> Result<Arc<SledStore>> {
     }
 }
 
+/// A connection as far as it is known without its secrets.
+pub fn offline_connection(name: &str, config: &ConnectionConfig) -> Connection {
+    let setting = |text: &Text| match text {
+        Text::Plain(text) => Setting::Plain(text.clone()),
+        Text::Env(_) | Text::File(_) => Setting::Secret("***".to_string().into()),
+    };
+    Connection {
+        name: name.to_string(),
+        provider: config.provider.clone(),
+        base_url: config.base_url.clone(),
+        settings: config.settings.iter().map(|(key, text)| (key.clone(), setting(text))).collect(),
+        webhook: WebhookSettings::default(),
+        concurrency: config.concurrency,
+        settle_ms: config.settle_ms,
+    }
+}
+
+/// What is wrong with the connections as far as it is known without their secrets, each at its place in the configuration.
+pub fn connection_findings(config: &Config, registry: &Registry) -> Vec<Diagnostic> {
+    let Some(file) = &config.file else { return Vec::new() };
+    let mut found = Vec::new();
+    for (name, connection) in &config.connections {
+        let error = |code, message| Diagnostic::error(Code(code), file.path(), connection.span, message);
+        match registry.provider(&connection.provider) {
+            Some(provider) => {
+                let problems = provider.check_connection(&offline_connection(name, connection));
+                found.extend(
+                    problems.into_iter().map(|problem| error("E0406", format!("connection `{name}`: {problem}"))),
+                );
+            }
+            None => {
+                let known: Vec<&str> = registry.providers().map(|p| p.name()).collect();
+                let hint = match nearest(&connection.provider, known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("there are {}", known.join(", ")),
+                };
+                let message = format!("connection `{name}`: there is no provider `{}`", connection.provider);
+                found.push(error("E0405", message).hint(hint));
+            }
+        }
+    }
+    found
+}
+
 fn connections(config: &Config, registry: &Registry, tokens: &Tokens) -> Result<BTreeMap<String, Arc<Connection>>> {
     let made_up = tokens.for_connections(config.connections.keys())?;
     let connections = config.connections(|name| made_up.get(name).cloned().unwrap_or_default())?;
@@ -222,6 +267,18 @@ pub async fn interrupted() {
 /// Where a connection's webhooks go, behind the address of a server.
 pub fn hook_url(base: &str, connection: &str, token: &str) -> String {
     format!("{base}/hooks/{}/{}", segment(connection), segment(token))
+}
+
+/// Where a connection's webhooks will go when a server listens there. Makes its token up and keeps it, where it has none.
+///
+/// # Errors
+/// The tokens' file cannot be read or written.
+pub fn hook_url_of(config: &Config, listen: SocketAddr, connection: &str) -> Result<String> {
+    std::fs::create_dir_all(&config.data).with_context(|| format!("cannot make {}", config.data.display()))?;
+    let name = connection.to_string();
+    let tokens = Tokens::of(config).for_connections(std::iter::once(&name))?;
+    let base = config.public_url.clone().unwrap_or_else(|| format!("http://{listen}"));
+    Ok(hook_url(&base, connection, tokens.get(connection).map_or("", String::as_str)))
 }
 
 /// The webhook tokens that were made up for connections that name none.

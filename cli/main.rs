@@ -13,6 +13,7 @@ mod exit;
 mod follow;
 mod host;
 mod offline;
+mod sandboxed;
 mod sources;
 mod ui;
 

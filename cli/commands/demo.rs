@@ -13,6 +13,7 @@ use engross_core::{Event, Person, RunId, RunStatus, Verdict};
 use engross_runtime::{Ids, RunView, SystemIds, timeline};
 use engross_sandbox::{AutoSign, Generation, Options, Sandbox, WebhookTarget};
 use engross_server::wire;
+use engross_source::Span;
 use engross_step_api::Connection;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -98,6 +99,7 @@ fn folder(named: Option<PathBuf>) -> Result<PathBuf> {
 fn config(dir: &Path, sandbox: SocketAddr) -> Result<Config> {
     let plain = |text: &str| Text::Plain(text.to_string());
     let juro = ConnectionConfig {
+        span: Span::at(0),
         provider: "juro".to_string(),
         base_url: Some(url::Url::parse(&format!("http://{sandbox}/juro/v3")).context("the sandbox has no URL")?),
         concurrency: DEFAULT_CONCURRENCY,

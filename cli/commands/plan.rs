@@ -2,14 +2,14 @@
 
 use crate::args::FormatArg;
 use crate::commands::run::inputs;
-use crate::config::{Config, ConnectionConfig, Text};
+use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::{host, sources, ui};
 use anyhow::Result;
 use clap::Args;
 use engross_compiler::TeraEvaluator;
 use engross_core::{EffectClass, Evaluate, Expr, Plan as Workflow, PlanStep, Template};
-use engross_step_api::{Connection, Preview, Registry, Setting, WebhookSettings};
+use engross_step_api::{Preview, Registry};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -95,7 +95,7 @@ impl Planner {
     fn step(&self, step: &PlanStep, plan: &Workflow, registry: &Registry, config: &Config) -> Planned {
         let input = self.value(&step.with);
         let connection = step.connection.as_ref().and_then(|name| Some((name, config.connections.get(name)?)));
-        let connection = connection.map(|(name, config)| offline_connection(name, config));
+        let connection = connection.map(|(name, config)| host::offline_connection(name, config));
         let request = registry.step(&step.uses).and_then(|s| s.preview(connection.as_ref(), &input));
         let mut known_later: Vec<String> = step
             .with
@@ -172,23 +172,6 @@ impl Planner {
 
     fn is_known(&self, reference: &str) -> bool {
         self.scope.is_some() && (reference == "inputs" || reference.starts_with("inputs."))
-    }
-}
-
-/// A connection as far as it is known without its secrets.
-fn offline_connection(name: &str, config: &ConnectionConfig) -> Connection {
-    let setting = |text: &Text| match text {
-        Text::Plain(text) => Setting::Plain(text.clone()),
-        Text::Env(_) | Text::File(_) => Setting::Secret("***".to_string().into()),
-    };
-    Connection {
-        name: name.to_string(),
-        provider: config.provider.clone(),
-        base_url: config.base_url.clone(),
-        settings: config.settings.iter().map(|(key, text)| (key.clone(), setting(text))).collect(),
-        webhook: WebhookSettings::default(),
-        concurrency: config.concurrency,
-        settle_ms: config.settle_ms,
     }
 }
 

@@ -1,11 +1,11 @@
 //! `engross run`: start a run and follow it.
 
-use crate::args::{AsArg, Format, FormatArg, ServerArg};
+use crate::args::{AsArg, Format, FormatArg, SandboxArg, ServerArg};
 use crate::client::{Client, Refused};
 use crate::config::{Config, DEFAULT_LISTEN};
 use crate::exit::{self, Exit};
 use crate::{follow, host, offline, sources, ui};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use engross_core::RunStatus;
 use engross_runtime::RunView;
@@ -40,6 +40,9 @@ pub struct Run {
     pub detach: bool,
 
     #[command(flatten)]
+    pub sandbox: SandboxArg,
+
+    #[command(flatten)]
     pub who: AsArg,
 
     #[command(flatten)]
@@ -58,7 +61,11 @@ pub async fn run(args: Run, config: &Config) -> Result<Exit> {
     let inputs = inputs(&args.input)?;
     // Mistakes are said before an engine is started or asked.
     let registry = host::registry(config)?;
-    let catalog = host::catalog(&registry, config);
+    let mut catalog = host::catalog(&registry, config);
+    if args.sandbox.sandbox {
+        // The sandbox brings the connections; the engine checks against them.
+        catalog.connections = None;
+    }
     match engross_compiler::compile(&file, &catalog) {
         Ok(compiled) => {
             ui::diagnostics(&compiled.warnings, std::slice::from_ref(&file));
@@ -82,6 +89,11 @@ pub async fn run(args: Run, config: &Config) -> Result<Exit> {
         requester: args.who.or_account(),
     };
     match offline::running(config, &args.server)? {
+        Some(_) if args.sandbox.sandbox => bail!(
+            "an engine runs on {} already, and --sandbox cannot change its connections\n  hint: stop it, or start it with \
+             `engross serve --sandbox`",
+            config.data.display()
+        ),
         Some(client) => start_and_follow(&client, &request, args.detach, args.format.format).await,
         None if args.detach => {
             offline::must_run(config, &args.server)?;
@@ -93,9 +105,14 @@ pub async fn run(args: Run, config: &Config) -> Result<Exit> {
 
 async fn hosted(args: &Run, config: &Config, request: &wire::StartRun) -> Result<Exit> {
     let listen = args.listen.or(config.listen).unwrap_or(DEFAULT_LISTEN);
-    let host = host::start(config, listen, "engross run").await?;
+    let mut config = config.clone();
+    let sandbox = args.sandbox.start(&mut config, listen).await?;
+    let host = host::start(&config, listen, "engross run").await?;
+    if let Some(sandbox) = &sandbox {
+        sandbox.connect_webhooks(&host)?;
+    }
     ui::note(&format!("engine on {}; approvals and webhooks are taken while this runs", host.server.url()));
-    let client = Client::new(&host.server.url())?.with_token(api_token(config)?);
+    let client = Client::new(&host.server.url())?.with_token(api_token(&config)?);
     let exit = tokio::select! {
         exit = start_and_follow(&client, request, false, args.format.format) => exit,
         reason = host.failed() => Err(anyhow::anyhow!("the store has failed: {reason}")),
@@ -105,6 +122,9 @@ async fn hosted(args: &Run, config: &Config, request: &wire::StartRun) -> Result
         }
     };
     host.stop().await;
+    if let Some(sandbox) = sandbox {
+        sandbox.stop().await;
+    }
     exit
 }
 

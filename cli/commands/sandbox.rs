@@ -4,14 +4,16 @@ use crate::exit::{self, Exit};
 use crate::ui;
 use anyhow::{Context, Result};
 use clap::Args;
-use engross_sandbox::{AutoSign, Generation, Options, Sandbox, WebhookTarget};
+use engross_sandbox::{
+    AutoSign, DOCJURIS_ACCOUNT_ID, Emulated, Generation, Options, PAPERLEX_PUBLIC_TOKEN, Sandbox, WebhookTarget,
+};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Run the providers' stand-ins alone, until stopped.
 ///
-/// They keep the documented lifecycles and errors in memory, serve PDFs and signing pages, and deliver webhooks. Point a
-/// connection's `base_url` at the URLs that are printed.
+/// They keep the documented lifecycles and errors in memory, serve PDFs and signing pages, and deliver webhooks. For each
+/// provider, what a connection in engross.yaml needs is printed: its `base_url`, its settings, and ids to begin with.
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
     /// Where it listens
@@ -52,11 +54,46 @@ pub async fn run(args: SandboxArgs) -> Result<Exit> {
         Some(ms) => AutoSign::AfterSend { delay: Duration::from_millis(ms) },
         None => AutoSign::Never,
     };
+    let key = args.api_key.clone();
     let options = Options { listen: args.listen, api_key: args.api_key, webhooks, auto_sign, ..Options::default() };
     let sandbox = Sandbox::start(options).await.with_context(|| format!("cannot listen on {}", args.listen))?;
-    let base = format!("http://{}", sandbox.addr());
-    ui::data(&format!("juro     {base}/juro/v3\njuro_v2  {base}/juro/v2\ncounters {base}/_sandbox/counters\n"));
+    let mut text: String = Emulated::ALL.map(|provider| about(provider, &sandbox.base_url(provider), &key)).concat();
+    text.push_str(&format!("control\n  url: http://{}/_sandbox\n", sandbox.addr()));
+    ui::data(&text);
     tokio::signal::ctrl_c().await.context("cannot listen for signals")?;
     sandbox.shutdown().await;
     Ok(exit::OK)
+}
+
+/// The templates of both generations of Juro.
+const JURO_TEMPLATES: &[&str] = &["mutual-nda", "order-form"];
+
+/// The templates of Paperlex.
+const PAPERLEX_SLAWS: &[&str] = &["23a15b9e18d09168", "5d21c0de4a7be901"];
+
+/// The contract types of DocJuris.
+const DOCJURIS_TYPES: &[&str] = &["NDA", "MSA", "SOW", "DPA", "Order Form"];
+
+/// What a connection to a provider's stand-in needs, and what can be used there from the start.
+fn about(provider: Emulated, base_url: &str, key: &str) -> String {
+    let (name, settings, ids) = match provider {
+        Emulated::JuroV2 => ("juro_v2", vec![("api_key", key)], ("template_id", JURO_TEMPLATES)),
+        Emulated::JuroV3 => ("juro", vec![("api_key", key)], ("template_id", JURO_TEMPLATES)),
+        Emulated::Paperlex => {
+            ("paperlex", vec![("token", key), ("public_token", PAPERLEX_PUBLIC_TOKEN)], ("slaw_id", PAPERLEX_SLAWS))
+        }
+        Emulated::ContractSignatures => {
+            ("contract_signatures", vec![("api_key", key)], ("template_id", &["any text"] as &[&str]))
+        }
+        Emulated::DocJuris => {
+            ("docjuris", vec![("account_id", DOCJURIS_ACCOUNT_ID), ("api_key", key)], ("contract_type", DOCJURIS_TYPES))
+        }
+    };
+    let mut text = format!("{name}\n  base_url: {base_url}\n");
+    for (setting, value) in settings {
+        text.push_str(&format!("  {setting}: {value}\n"));
+    }
+    let (what, ids) = ids;
+    text.push_str(&format!("  {what} of a step: {}\n", ids.join(", ")));
+    text
 }

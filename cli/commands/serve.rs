@@ -1,5 +1,6 @@
 //! `engross serve`: the engine and its API until stopped.
 
+use crate::args::SandboxArg;
 use crate::config::{Config, DEFAULT_LISTEN};
 use crate::exit::{self, Exit};
 use crate::{host, ui};
@@ -16,6 +17,9 @@ pub struct Serve {
     /// Where the API listens [default: 127.0.0.1:7878]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+
+    #[command(flatten)]
+    pub sandbox: SandboxArg,
 }
 
 /// Carries it out.
@@ -24,7 +28,12 @@ pub struct Serve {
 /// The engine cannot start, or its store fails.
 pub async fn run(args: Serve, config: &Config) -> Result<Exit> {
     let listen = args.listen.or(config.listen).unwrap_or(DEFAULT_LISTEN);
-    let host = host::start(config, listen, "engross serve").await?;
+    let mut config = config.clone();
+    let sandbox = args.sandbox.start(&mut config, listen).await?;
+    let host = host::start(&config, listen, "engross serve").await?;
+    if let Some(sandbox) = &sandbox {
+        sandbox.connect_webhooks(&host)?;
+    }
     ui::note(&format!("engine on {}, data in {}", host.server.url(), config.data.display()));
     for connection in host.engine.connections().values() {
         // Logs are kept and shipped, and the URL lets in whoever knows it: only a person at a terminal sees it whole.
@@ -43,5 +52,8 @@ pub async fn run(args: Serve, config: &Config) -> Result<Exit> {
     }
     ui::note("stopping; `engross serve` goes on with every run that is not over");
     host.stop().await;
+    if let Some(sandbox) = sandbox {
+        sandbox.stop().await;
+    }
     Ok(exit::OK)
 }

@@ -4,10 +4,13 @@ use crate::args::{Format, FormatArg};
 use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::{host, sources, ui};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use engross_source::{Diagnostic, Severity, diagnostic};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// What is checked when nothing is named.
+const DEFAULT_FOLDER: &str = "workflows";
 
 /// Check workflow files; nothing is sent.
 ///
@@ -16,7 +19,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub struct Validate {
     /// Files, or folders whose .yaml files are meant
-    #[arg(default_value = "workflows")]
+    #[arg(default_value = DEFAULT_FOLDER)]
     pub paths: Vec<PathBuf>,
 
     #[command(flatten)]
@@ -26,11 +29,11 @@ pub struct Validate {
 /// Carries it out.
 ///
 /// # Errors
-/// A path that is not there.
+/// A path that is not there, or no workflow file at all.
 pub fn run(args: &Validate, config: &Config) -> Result<Exit> {
     let registry = host::registry(config)?;
     let catalog = host::catalog(&registry, config);
-    let paths = sources::find(&args.paths)?;
+    let paths = find(&args.paths)?;
     let mut findings: Vec<Diagnostic> = Vec::new();
     let mut files = Vec::new();
     for path in &paths {
@@ -47,6 +50,11 @@ pub fn run(args: &Validate, config: &Config) -> Result<Exit> {
                 files.push(file);
             }
         }
+    }
+    let of_connections = host::connection_findings(config, &registry);
+    if !of_connections.is_empty() {
+        findings.extend(of_connections);
+        files.extend(config.file.clone());
     }
     let errors = findings.iter().filter(|d| d.severity == Severity::Error).count();
     match args.format.format {
@@ -65,6 +73,20 @@ pub fn run(args: &Validate, config: &Config) -> Result<Exit> {
         }
     }
     Ok(if errors == 0 { exit::OK } else { exit::NOT_GOOD })
+}
+
+fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let folder = Path::new(DEFAULT_FOLDER);
+    if paths.iter().map(PathBuf::as_path).eq([folder]) && !folder.exists() {
+        bail!("there is no folder `{DEFAULT_FOLDER}` here\n  hint: name the files: `engross validate FILE…`");
+    }
+    let found = sources::find(paths)?;
+    if found.is_empty() {
+        let named: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        let hint = "a workflow is a .yaml or .yml file that does not end with .test.yaml";
+        bail!("there is no workflow file in {}\n  hint: {hint}", named.join(", "));
+    }
+    Ok(found)
 }
 
 fn count(n: usize, what: &str) -> String {

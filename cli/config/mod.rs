@@ -11,7 +11,7 @@ pub use parse::parse;
 use crate::sources;
 use anyhow::{Result, bail};
 use engross_core::Person;
-use engross_source::{Diagnostic, SourceFile};
+use engross_source::{Diagnostic, SourceFile, Span};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,8 @@ pub const DEFAULT_CONCURRENCY: usize = 4;
 /// A configuration, its secrets still unread.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The file itself, so that what is found out later can be told at its place.
+    pub file: Option<SourceFile>,
     /// Whether there is a file at all; without one, workflows are checked without connections.
     pub is_file: bool,
     /// The named connections.
@@ -56,6 +58,8 @@ pub struct Config {
 /// One connection, its secrets still unread.
 #[derive(Clone, Debug)]
 pub struct ConnectionConfig {
+    /// Where its name stands in the file.
+    pub span: Span,
     /// The provider.
     pub provider: String,
     /// Where requests go instead of where the manifest says.
@@ -84,6 +88,7 @@ pub enum Text {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            file: None,
             is_file: false,
             connections: BTreeMap::new(),
             people: BTreeMap::new(),

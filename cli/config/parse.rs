@@ -41,7 +41,7 @@ struct Parser<'a> {
 
 impl Parser<'_> {
     fn config(&mut self, root: &Node) -> Config {
-        let mut config = Config { is_file: true, ..Config::default() };
+        let mut config = Config { file: Some(self.file.clone()), is_file: true, ..Config::default() };
         for entry in self.entries(root, "the configuration", Some(TOP)) {
             match entry.key.text.as_str() {
                 "connections" => {
@@ -70,6 +70,7 @@ impl Parser<'_> {
 
     fn connection(&mut self, entry: &Entry) -> Option<ConnectionConfig> {
         let mut parsed = ConnectionConfig {
+            span: entry.key.span,
             provider: String::new(),
             base_url: None,
             concurrency: DEFAULT_CONCURRENCY,

@@ -49,7 +49,7 @@ pub(super) fn read<'a>(findings: &mut Findings<'a>, entry: &'a Entry, defaults: 
     check_keys(findings, node, "a step", &KEYS, &UNBUILT);
     let uses = node
         .as_mapping()
-        .and_then(|_| require(findings, node, "uses", "a step", key.span, "uses: juro/create_contract"))
+        .and_then(|_| require(findings, node, "uses", "a step", key.span, "uses: approval"))
         .and_then(|node| Some((scalar(findings, node, "`uses`")?, node.span)));
     let with_entry = node.as_mapping().and_then(|mapping| mapping.entry("with"));
     let with = with_entry.map(|entry| &entry.value).filter(|with| {
