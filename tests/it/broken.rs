@@ -12,7 +12,11 @@ use std::process::Command;
 const SHOWN_ELSEWHERE: &[&str] = &["E0207", "E0229", "E0298", "E0299"];
 
 /// One connection to one provider, two to another: enough for every mistake with connections.
-const CONFIG: &str = "connections:\n  juro: { provider: juro }\n  juro_v2_eu: { provider: juro_v2 }\n  juro_v2_us: { provider: juro_v2 }\n";
+const CONFIG: &str = "connections:
+  juro: { provider: juro, api_key: { env: KEY } }
+  juro_v2_eu: { provider: juro_v2, api_key: { env: KEY } }
+  juro_v2_us: { provider: juro_v2, api_key: { env: KEY } }
+";
 
 fn files() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(repository().join("tests/fixtures/broken")).unwrap();

@@ -194,3 +194,18 @@ async fn hooks_are_shown_whole_where_the_provider_reaches_them() {
     assert!(token.len() >= 32, "{made_up}");
     assert!(std::fs::read_to_string(lab.path("data/webhook-tokens.json")).unwrap().contains(token));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistake_in_a_connection_is_said_before_anything_starts() {
+    let lab = Lab::new().await;
+    example(&lab);
+    lab.write(
+        "engross.yaml",
+        "connections:\n  juro: { provider: juro, api_key: { env: KEY }, base_urll: x }\n  other: { provider: jurro }\n",
+    );
+    let output = lab.output(&["validate"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stdout);
+    assert!(said.contains("engross.yaml:2:3: error[E0406] connection `juro`: `juro` has no setting `base_urll`"), "{said}");
+    assert!(said.contains("engross.yaml:3:3: error[E0405] connection `other`: there is no provider `jurro`"), "{said}");
+}
