@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use engross_compiler::TeraEvaluator;
 use engross_runtime::{Clock, Engine, Ids, Options, RegistryCatalog, SystemClock, SystemIds};
 use engross_server::{Library, Server};
-use engross_source::{Code, Diagnostic, nearest};
+use engross_source::{Code, Diagnostic, SourceFile, nearest};
 use engross_step_api::{Connection, Directory, Provider, Registry, Setting, WebhookSettings};
 use engross_store::{Committer, FileStore, Holder, SledStore, Store};
 use secrecy::ExposeSecret;
@@ -54,19 +54,26 @@ pub fn registry(config: &Config) -> Result<Registry> {
     Ok(registry)
 }
 
-/// The providers of a team's own manifests; none where there is no such folder.
-fn own_providers(folder: &Path) -> Result<Vec<Arc<dyn Provider>>> {
+/// The team's own manifest files; none where there is no such folder.
+///
+/// # Errors
+/// The folder or a file cannot be read.
+pub fn own_manifests(folder: &Path) -> Result<Vec<SourceFile>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let (mut providers, mut findings, mut files) = (Vec::new(), Vec::new(), Vec::new());
-    for path in sources::find(&[folder.to_path_buf()])? {
-        let file = sources::read_text(&path)?;
+    sources::find(&[folder.to_path_buf()])?.iter().map(|path| sources::read_text(path)).collect()
+}
+
+/// The providers of a team's own manifests.
+fn own_providers(folder: &Path) -> Result<Vec<Arc<dyn Provider>>> {
+    let (mut providers, mut findings) = (Vec::new(), Vec::new());
+    let files = own_manifests(folder)?;
+    for file in &files {
         match engross_providers::from_yaml(file.path(), file.text()) {
             Ok(provider) => providers.push(provider),
             Err(found) => findings.extend(found),
         }
-        files.push(file);
     }
     if findings.is_empty() {
         return Ok(providers);

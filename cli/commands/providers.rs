@@ -6,8 +6,9 @@ use crate::exit::{self, Exit};
 use crate::{host, sources, ui};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
+use engross_providers::{OperationDescription, ProviderDescription};
 use engross_source::diagnostic;
-use engross_step_api::{EffectClass, Provider, Registry, StepKind, StepSpec};
+use engross_step_api::{EffectClass, StepKind};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -63,61 +64,100 @@ pub fn run(providers: &Providers, config: &Config) -> Result<Exit> {
     }
 }
 
-fn operations<'a>(registry: &'a Registry, provider: &str) -> Vec<&'a StepSpec> {
-    registry.specs().filter(|spec| spec.provider.as_deref() == Some(provider)).collect()
+/// The descriptions of all providers: those that come with Engross, and the team's own.
+fn descriptions(config: &Config) -> Result<Vec<ProviderDescription>> {
+    let mut all = engross_providers::describe_builtin();
+    for file in host::own_manifests(&config.providers)? {
+        // A manifest with mistakes is told by the registry, which reads the same files.
+        all.extend(engross_providers::describe_yaml(file.path(), file.text()).ok());
+    }
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(all)
 }
 
 fn list(args: &List, config: &Config) -> Result<Exit> {
-    let registry = host::registry(config)?;
-    let providers: Vec<(String, usize)> = registry
-        .providers()
-        .map(|provider: &std::sync::Arc<dyn Provider>| {
-            (provider.name().to_string(), operations(&registry, provider.name()).len())
-        })
+    host::registry(config)?;
+    let all = descriptions(config)?;
+    let data: Vec<Value> = all
+        .iter()
+        .map(|p| json!({ "provider": p.name, "title": p.title, "operations": p.operations.len(), "docs": p.docs }))
         .collect();
-    let data: Vec<Value> = providers.iter().map(|(name, n)| json!({ "provider": name, "operations": n })).collect();
     ui::print(args.format.format, &json!({ "providers": data }), || {
-        let rows: Vec<Vec<String>> = providers.iter().map(|(name, n)| vec![name.clone(), n.to_string()]).collect();
-        ui::table(&["PROVIDER", "OPERATIONS"], &rows)
+        let rows: Vec<Vec<String>> =
+            all.iter().map(|p| vec![p.name.clone(), p.operations.len().to_string(), p.title.clone()]).collect();
+        ui::table(&["PROVIDER", "OPERATIONS", "TITLE"], &rows)
     });
     Ok(exit::OK)
 }
 
 fn show(args: &Show, config: &Config) -> Result<Exit> {
-    let registry = host::registry(config)?;
-    let specs: Vec<&StepSpec> = match registry.step(&args.name) {
-        Some(step) => vec![step.spec()],
-        None => operations(&registry, &args.name),
-    };
-    if specs.is_empty() {
-        let names: Vec<&str> = registry.providers().map(|p| p.name()).collect();
-        match engross_source::nearest(&args.name, names.iter().copied()) {
-            Some(near) => bail!("there is no provider `{}`; did you mean `{near}`?", args.name),
-            None => bail!("there is no provider `{}`; there are {}", args.name, names.join(", ")),
+    host::registry(config)?;
+    let all = descriptions(config)?;
+    let provider_name = args.name.split('/').next().unwrap_or(&args.name);
+    let Some(provider) = all.iter().find(|p| p.name == provider_name) else {
+        let names: Vec<&str> = all.iter().map(|p| p.name.as_str()).collect();
+        match engross_source::nearest(provider_name, names.iter().copied()) {
+            Some(near) => bail!("there is no provider `{provider_name}`; did you mean `{near}`?"),
+            None => bail!("there is no provider `{provider_name}`; there are {}", names.join(", ")),
         }
+    };
+    if args.name == provider.name {
+        ui::print(args.format.format, provider, || describe_provider(provider));
+        return Ok(exit::OK);
     }
-    let data: Vec<Value> = specs
-        .iter()
-        .map(|spec| {
-            json!({
-                "uses": spec.uses, "title": spec.title, "kind": spec.kind, "effect": spec.effect,
-                "outcomes": spec.outcomes, "input": spec.input, "output": spec.output, "example": example(spec),
-            })
-        })
-        .collect();
-    ui::print(args.format.format, &json!({ "operations": data }), || {
-        specs.iter().map(|spec| describe(spec)).collect::<Vec<_>>().join("\n")
-    });
+    let Some(operation) = provider.operations.iter().find(|o| o.uses == args.name) else {
+        let names: Vec<&str> = provider.operations.iter().map(|o| o.uses.as_str()).collect();
+        match engross_source::nearest(&args.name, names.iter().copied()) {
+            Some(near) => bail!("there is no operation `{}`; did you mean `{near}`?", args.name),
+            None => bail!("there is no operation `{}`; there are {}", args.name, names.join(", ")),
+        }
+    };
+    ui::print(args.format.format, operation, || describe(operation));
     Ok(exit::OK)
 }
 
-fn describe(spec: &StepSpec) -> String {
-    let mut text = format!("{}\n  {}\n", spec.uses, spec.title);
-    fields(&mut text, "with", &spec.input);
-    fields(&mut text, "leaves", &spec.output);
-    let outcomes: Vec<&str> = spec.outcomes.iter().map(|o| o.name.as_str()).collect();
+fn describe_provider(provider: &ProviderDescription) -> String {
+    let mut text = format!("{}: {}\n", provider.name, provider.title);
+    for url in &provider.docs {
+        let _ = writeln!(text, "  {:<10} {url}", "docs");
+    }
+    for (name, url) in &provider.environments {
+        let usual = if *name == provider.default_environment { ", unless `base_url` says otherwise" } else { "" };
+        let _ = writeln!(text, "  {:<10} {name}: {url}{usual}", "address");
+    }
+    for (name, setting) in &provider.settings {
+        let kind = match (setting.secret, setting.required) {
+            (true, true) => "secret, required",
+            (true, false) => "secret",
+            (false, true) => "required",
+            (false, false) => "optional",
+        };
+        let note = setting.note.as_ref().map(|n| format!(": {n}")).unwrap_or_default();
+        let _ = writeln!(text, "  {:<10} {name} ({kind}){note}", "setting");
+    }
+    if let Some(webhooks) = &provider.webhooks {
+        let events: Vec<&str> = webhooks.events.keys().map(String::as_str).collect();
+        let _ = writeln!(text, "  {:<10} {}", "webhooks", events.join(", "));
+    }
+    text.push('\n');
+    for operation in &provider.operations {
+        text.push_str(&describe(operation));
+        text.push('\n');
+    }
+    text
+}
+
+fn describe(operation: &OperationDescription) -> String {
+    let mut text = format!("{}\n  {}\n", operation.uses, operation.title);
+    if let Some(note) = &operation.note {
+        let _ = writeln!(text, "  {note}");
+    }
+    let _ = writeln!(text, "  {:<10} {}", "sends", operation.request);
+    fields(&mut text, "with", &operation.input);
+    fields(&mut text, "leaves", &operation.output);
+    let outcomes: Vec<&str> = operation.outcomes.iter().map(|o| o.name.as_str()).collect();
     let _ = writeln!(text, "  {:<10} {}", "ends as", outcomes.join(", "));
-    let effect = match (spec.kind, spec.effect) {
+    let effect = match (operation.kind, operation.effect) {
         (StepKind::Wait, _) => "waits; nothing is changed",
         (StepKind::Action, EffectClass::Read) => "reads; nothing is changed",
         (StepKind::Action, EffectClass::Idempotent) => "changes something; repeated safely after a lost answer",
@@ -127,8 +167,19 @@ fn describe(spec: &StepSpec) -> String {
         (StepKind::Action, EffectClass::Unsafe) => "changes something; after a lost answer a person decides",
     };
     let _ = writeln!(text, "  {:<10} {effect}", "effect");
-    let example = serde_json::to_string(&example(spec)["with"]).unwrap_or_default();
-    let _ = writeln!(text, "  {:<10} uses: {}\n  {:<10} with: {example}", "example", spec.uses, "");
+    let mut label = "refusals";
+    for error in &operation.errors {
+        let status = if error.status.is_empty() { "any other".to_string() } else { error.status.join(", ") };
+        let body = if error.depends_on_body { ", by its body" } else { "" };
+        let hint = error.hint.as_ref().map(|h| format!(": {h}")).unwrap_or_default();
+        let _ = writeln!(text, "  {label:<10} {status}{body} = {}{hint}", error.class.as_str());
+        label = "";
+    }
+    for warning in &operation.warnings {
+        let _ = writeln!(text, "  {:<10} {warning}", "mind");
+    }
+    let example = serde_json::to_string(&operation.example).unwrap_or_default();
+    let _ = writeln!(text, "  {:<10} uses: {}\n  {:<10} with: {example}", "example", operation.uses, "");
     text
 }
 
@@ -145,37 +196,6 @@ fn fields(text: &mut String, what: &str, schema: &Value) {
         let about = field["description"].as_str().map(|d| format!(": {d}")).unwrap_or_default();
         let _ = writeln!(text, "  {label:<10} {name} ({kind}{needed}){about}");
         label = "";
-    }
-}
-
-/// A step that passes the schema's `required`, with values that say what belongs there.
-fn example(spec: &StepSpec) -> Value {
-    let properties = &spec.input["properties"];
-    let with: serde_json::Map<String, Value> = spec.input["required"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(|name| (name.to_string(), sample(name, &properties[name])))
-        .collect();
-    json!({ "uses": spec.uses, "with": with })
-}
-
-fn sample(name: &str, schema: &Value) -> Value {
-    if let Some(first) = schema["enum"].as_array().and_then(|values| values.first()) {
-        return first.clone();
-    }
-    let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str()).unwrap_or("string");
-    match kind {
-        "integer" | "number" => schema["minimum"].as_i64().unwrap_or(1).into(),
-        "boolean" => true.into(),
-        "array" => json!([sample(name, &schema["items"])]),
-        "object" => {
-            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            required.map(|key| (key.to_string(), sample(key, &schema["properties"][key]))).collect()
-        }
-        _ if schema["format"] == "email" => "anna@acme.example".into(),
-        _ => format!("{{{{ inputs.{name} }}}}").into(),
     }
 }
 

@@ -97,3 +97,35 @@ fn about(provider: Emulated, base_url: &str, key: &str) -> String {
     text.push_str(&format!("  {what} of a step: {}\n", ids.join(", ")));
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{DOCJURIS_TYPES, JURO_TEMPLATES, PAPERLEX_SLAWS, about};
+    use engross_sandbox::{DOCJURIS_ACCOUNT_ID, Emulated, Options, Sandbox};
+
+    #[tokio::test]
+    async fn what_is_printed_is_what_is_there() {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let sandbox = Sandbox::start(Options::default()).await.unwrap();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        for (provider, path, ids) in [
+            (Emulated::JuroV3, "/templates", JURO_TEMPLATES),
+            (Emulated::JuroV2, "/templates", JURO_TEMPLATES),
+            (Emulated::Paperlex, "/slaws.json?token=sandbox-key", PAPERLEX_SLAWS),
+            (Emulated::DocJuris, "/contractTypes", DOCJURIS_TYPES),
+        ] {
+            let base_url = sandbox.base_url(provider);
+            let request = http.get(format!("{base_url}{path}"));
+            let request = match provider {
+                Emulated::DocJuris => request.basic_auth(DOCJURIS_ACCOUNT_ID, Some("sandbox-key")),
+                _ => request.header("x-api-key", "sandbox-key"),
+            };
+            let listed = request.send().await.unwrap().error_for_status().unwrap().text().await.unwrap();
+            let printed = about(provider, &base_url, "sandbox-key");
+            for id in ids {
+                assert!(listed.contains(&format!("\"{id}\"")), "{provider:?} has no {id}: {listed}");
+                assert!(printed.contains(id) && printed.contains(&base_url), "{printed}");
+            }
+        }
+    }
+}

@@ -33,7 +33,15 @@ pub fn run(args: &Schema, config: &Config) -> Result<Exit> {
         let names: Vec<&str> = registry.specs().map(|s| s.uses.as_str()).collect();
         match engross_source::nearest(&args.name, names.iter().copied()) {
             Some(near) => bail!("there is no step `{}`; did you mean `{near}`?", args.name),
-            None => bail!("there is no step `{}`; there are {}", args.name, names.join(", ")),
+            None => {
+                let built_in: Vec<&str> = names.into_iter().filter(|name| !name.contains('/')).collect();
+                bail!(
+                    "there is no step `{}`; the built-in ones are {}\n  hint: `engross providers list` shows the providers, and \
+                     `engross providers show NAME` what each can do",
+                    args.name,
+                    built_in.join(", ")
+                )
+            }
         }
     };
     let spec = step.spec();

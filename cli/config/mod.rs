@@ -104,6 +104,17 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// The same with folders that are meant from where the file is.
+    fn beside(mut self, file: &Path) -> Self {
+        let Some(base) = file.parent().filter(|base| !base.as_os_str().is_empty()) else { return self };
+        for folder in [&mut self.data, &mut self.files, &mut self.workflows, &mut self.providers] {
+            *folder = base.join(&*folder);
+        }
+        self
+    }
+}
+
 /// The configuration that is meant: the named file, or `engross.yaml` if it is there, or nothing.
 ///
 /// # Errors
@@ -121,7 +132,7 @@ pub fn load(named: Option<&Path>) -> Result<Config> {
         }
         sources::Read::NotText(file, diagnostic) => (file, Err(vec![*diagnostic])),
     };
-    parsed.or_else(|diagnostics: Vec<Diagnostic>| {
+    parsed.map(|config| config.beside(&path)).or_else(|diagnostics: Vec<Diagnostic>| {
         crate::ui::diagnostics(&diagnostics, std::slice::from_ref::<SourceFile>(&file));
         bail!("{} has mistakes", path.display())
     })

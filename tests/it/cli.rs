@@ -206,6 +206,53 @@ async fn a_mistake_in_a_connection_is_said_before_anything_starts() {
     let output = lab.output(&["validate"]);
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stdout);
-    assert!(said.contains("engross.yaml:2:3: error[E0406] connection `juro`: `juro` has no setting `base_urll`"), "{said}");
+    assert!(
+        said.contains("engross.yaml:2:3: error[E0406] connection `juro`: `juro` has no setting `base_urll`"),
+        "{said}"
+    );
     assert!(said.contains("engross.yaml:3:3: error[E0405] connection `other`: there is no provider `jurro`"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_teams_own_provider_is_a_file_beside_its_workflows() {
+    let lab = Lab::new().await;
+    let manifest = repository().join("steps/providers/tests/it/fifth/docuseal.yaml");
+    lab.write("team/providers/docuseal.yaml", &std::fs::read_to_string(manifest).unwrap());
+    lab.write("team/engross.yaml", "connections:\n  docuseal: { provider: docuseal, api_key: { env: KEY } }\n");
+    let workflow = "schema: engross/v1\nname: fifth\nsteps:\n  send:\n    uses: docuseal/create_submission\n    with: { template_id: 1, submitters: [{ email: a@b.example }] }\n";
+    lab.write("team/workflows/fifth.yaml", workflow);
+    let run = |args: &[&str]| lab.output(&[&["--config", "team/engross.yaml"], args].concat());
+    let checked = run(&["providers", "check", "team/providers/docuseal.yaml"]);
+    assert!(checked.status.success(), "{}", text(&checked.stdout));
+    assert!(text(&run(&["providers", "list"]).stdout).contains("docuseal "));
+    assert!(text(&run(&["providers", "show", "docuseal/create_submission"]).stdout).contains("submitters"));
+    let validated = run(&["validate", "team/workflows/fifth.yaml"]);
+    assert!(validated.status.success(), "{}", text(&validated.stdout));
+    let planned = text(&run(&["plan", "team/workflows/fifth.yaml"]).stdout);
+    assert!(planned.contains("POST https://api.docuseal.com/submissions"), "{planned}");
+
+    lab.write("team/providers/broken.yaml", "manifest: 1\nprovider: broken\nauthh: {}\n");
+    let broken = run(&["providers", "check", "team/providers/broken.yaml"]);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(text(&broken.stdout).contains("team/providers/broken.yaml:3:1: error[E05"), "{}", text(&broken.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_needs_no_account_with_the_sandbox() {
+    let lab = Lab::new().await;
+    example(&lab);
+    lab.write("engross.yaml", "people: { legal: [lena@legal.example] }\n");
+    let inputs = lab.inputs("Acme").to_string();
+    let listen = lab.listen.to_string();
+    let args =
+        ["run", "workflows/mutual_nda.yaml", "--input", &inputs, "--sandbox", "--auto-sign", "50", "--listen", &listen];
+    let mut run = lab.spawn(&args);
+    let began = std::time::Instant::now();
+    while run.0.try_wait().unwrap().is_none() {
+        lab.approve_what_waits().await;
+        assert!(began.elapsed() < crate::lab::PATIENCE, "the run does not end");
+        crate::lab::pause().await;
+    }
+    assert!(run.0.wait().unwrap().success());
+    assert_eq!(lab.json(&["runs", "list", "--format", "json"])["runs"][0]["status"], "succeeded");
 }
