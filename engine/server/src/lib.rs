@@ -5,6 +5,7 @@
 
 mod accept;
 mod error;
+mod extract;
 mod guard;
 pub mod limits;
 mod routes;

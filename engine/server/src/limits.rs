@@ -17,6 +17,9 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request may take in all, its body and a long poll included.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Characters of the token of a server that others can reach: as few cannot be guessed over a network in any sensible time.
+pub const TOKEN_CHARS_MIN: usize = 16;
+
 /// The longest a watcher waits for news in one request.
 pub const WATCH_SECONDS_MAX: u64 = 25;
 

@@ -2,9 +2,10 @@
 
 use super::wire::{Approvals, Decide, Decided};
 use crate::ApiError;
+use crate::extract::{Body, Place};
 use crate::state::Shared;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use engross_core::{Person, RunId, StepId};
 use engross_runtime::DecisionEffect;
 
@@ -14,8 +15,8 @@ pub(super) async fn list(State(shared): State<Shared>) -> Result<Json<Approvals>
 
 pub(super) async fn decide(
     State(shared): State<Shared>,
-    Path((run, step)): Path<(String, String)>,
-    Json(request): Json<Decide>,
+    Place((run, step)): Place<(String, String)>,
+    Body(request): Body<Decide>,
 ) -> Result<Json<Decided>, ApiError> {
     let (run, step, by) = (RunId::new(run), StepId::new(step), Person::new(request.by));
     let effect = shared.engine.decide(&run, &step, by, request.decision, request.comment).await?;

@@ -26,6 +26,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/approvals", get(approvals::list))
         .route("/events", post(events::send))
         .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
         .route_layer(from_fn_with_state(shared.clone(), guard::guard));
     let hooks = Router::new()
@@ -42,4 +43,9 @@ pub(crate) fn router(shared: Shared) -> Router {
 
 async fn not_found() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
+}
+
+async fn wrong_method() -> ApiError {
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this cannot be asked with that method")
+        .hint("the `Allow` header names the methods that are taken")
 }

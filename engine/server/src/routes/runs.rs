@@ -2,10 +2,11 @@
 
 use super::wire::{CancelRun, Journal, ListRuns, ReadJournal, RunRow, Runs, StartRun, StartedRun};
 use crate::ApiError;
+use crate::extract::{Asked, Body, Place};
 use crate::limits::{RUNS_DEFAULT, WATCH_SECONDS_MAX};
 use crate::state::Shared;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use engross_core::{Person, RunId};
 use engross_runtime::{RunView, StartOptions, timeline};
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 
 pub(super) async fn start(
     State(shared): State<Shared>,
-    Json(request): Json<StartRun>,
+    Body(request): Body<StartRun>,
 ) -> Result<(StatusCode, Json<StartedRun>), ApiError> {
     let file = match (&request.workflow, request.source) {
         (Some(name), None) => shared.library.find(name).await.ok_or_else(|| {
@@ -43,7 +44,7 @@ pub(super) async fn start(
     Ok((status, Json(StartedRun { run: started.run, attached: started.attached })))
 }
 
-pub(super) async fn list(State(shared): State<Shared>, Query(query): Query<ListRuns>) -> Result<Json<Runs>, ApiError> {
+pub(super) async fn list(State(shared): State<Shared>, Asked(query): Asked<ListRuns>) -> Result<Json<Runs>, ApiError> {
     let query = RunQuery {
         open: query.open,
         working: false,
@@ -55,15 +56,15 @@ pub(super) async fn list(State(shared): State<Shared>, Query(query): Query<ListR
     Ok(Json(Runs { runs }))
 }
 
-pub(super) async fn show(State(shared): State<Shared>, Path(run): Path<String>) -> Result<Json<RunView>, ApiError> {
+pub(super) async fn show(State(shared): State<Shared>, Place(run): Place<String>) -> Result<Json<RunView>, ApiError> {
     Ok(Json(shared.engine.run(&RunId::new(run)).await?))
 }
 
 /// Reads a journal, and waits for news if asked to. The watch begins before the read, so that no record is missed between.
 pub(super) async fn journal(
     State(shared): State<Shared>,
-    Path(run): Path<String>,
-    Query(query): Query<ReadJournal>,
+    Place(run): Place<String>,
+    Asked(query): Asked<ReadJournal>,
 ) -> Result<Json<Journal>, ApiError> {
     let run = RunId::new(run);
     let mut news = shared.engine.watch();
@@ -90,8 +91,8 @@ pub(super) async fn journal(
 
 pub(super) async fn cancel(
     State(shared): State<Shared>,
-    Path(run): Path<String>,
-    Json(request): Json<CancelRun>,
+    Place(run): Place<String>,
+    Body(request): Body<CancelRun>,
 ) -> Result<Json<RunView>, ApiError> {
     let by = Person::new(request.by);
     Ok(Json(shared.engine.cancel(&RunId::new(run), by, request.reason).await?))
