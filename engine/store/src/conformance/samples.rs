@@ -105,7 +105,7 @@ pub(crate) fn event(id: &str, topic: &str, ms: i64) -> InboxEntry {
 
 pub(crate) fn event_with(id: &str, topic: &str, ms: i64, data: Value) -> InboxEntry {
     let event = ReceivedEvent { id: EventId::new(id), kind: "contract.signed".into(), data, received_at: at(ms) };
-    InboxEntry { event, topic: topic.into(), source: "juro".into() }
+    InboxEntry { event, topic: topic.into(), source: "acme".into() }
 }
 
 /// Numbers that look random and are the same each time (SplitMix64).
