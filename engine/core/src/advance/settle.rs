@@ -161,7 +161,7 @@ fn verdict(work: &Work<'_>) -> (RunStatus, Option<Problem>) {
                     return (RunStatus::Failed, Some(problem(step, outcome, message)));
                 }
             }
-            OutcomeKind::Bad if stopped.is_none() => {
+            OutcomeKind::Bad if stopped.is_none() && step.on_error == OnError::Fail => {
                 stopped = Some(problem(step, outcome, format!("step `{}` ended as {outcome}", step.id)));
             }
             OutcomeKind::Bad | OutcomeKind::Good | OutcomeKind::Neutral => {}

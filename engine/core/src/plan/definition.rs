@@ -67,11 +67,11 @@ pub struct PlanStep {
     pub on_error: OnError,
 }
 
-/// What a step's failure means for the run.
+/// What a step's failure, or a bad end of a wait, means for the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
-    /// The run fails, unless a step needs this failure.
+    /// The run fails, unless a step needs this failure; after a bad end of a wait it ends as stopped.
     #[default]
     Fail,
     /// The run goes on without it.

@@ -103,3 +103,16 @@ fn a_key_that_says_nothing_is_refused() {
         assert_eq!(world.state.is_some(), accepted, "{path}: {}", world.trace);
     }
 }
+
+#[test]
+fn a_wait_that_may_end_badly_does_not_stop_a_run_that_goes_on_another_way() {
+    for (on_error, expected) in [(OnError::Fail, RunStatus::Stopped), (OnError::Continue, RunStatus::Succeeded)] {
+        let mut w = World::start(plan(vec![
+            wait("first", "").with(|s| s.on_error = on_error),
+            step("second", "first.rejected", EffectClass::Read),
+        ]));
+        let rejected = engross_core::Completion::new("rejected", serde_json::json!({}));
+        w.answer("first", 1, Ok(engross_core::StepResult::Done(rejected))).done("second", 1);
+        assert_eq!(w.status(), expected, "{}", w.trace);
+    }
+}
