@@ -5,6 +5,7 @@
 mod broken;
 mod cli;
 mod demo;
+mod every_provider;
 mod examples;
 mod faults;
 mod house;
