@@ -56,6 +56,9 @@ pub fn doubts(view: &RunView) -> String {
     for step in view.steps.iter().filter(|step| step.state == "in_doubt") {
         let why = step.error.as_ref().map(ToString::to_string).unwrap_or_default();
         text.push_str(&format!("  {} ({}): {}\n", step.id, step.uses, ui::escaped(&why)));
+        if let Some(hint) = step.error.as_ref().and_then(|error| error.hint.as_ref()) {
+            text.push_str(&format!("    hint: {}\n", ui::escaped(hint)));
+        }
     }
     text.push_str(&format!(
         "  hint: look at the provider whether it happened, and finish there by hand; then give the run up with \

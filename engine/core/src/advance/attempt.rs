@@ -88,6 +88,9 @@ fn park(work: &mut Work<'_>, step: &StepId, mut wait: Wait) {
     work.emit(Event::StepParked { step: step.clone(), wait });
 }
 
+/// What a person does about an effect that nothing can tell of.
+pub(super) const DOUBT_HINT: &str = "look at the provider whether it happened, then decide";
+
 fn failed(work: &mut Work<'_>, step: &StepId, attempt: u32, error: StepError, random: u32) {
     let Some(spec) = work.context.plan.step(step) else { return };
     let Some(StepState::Running { maybe_done, deadline, .. }) = work.state.steps.get(step) else { return };
@@ -108,7 +111,8 @@ fn failed(work: &mut Work<'_>, step: &StepId, attempt: u32, error: StepError, ra
     if act_again || look_again {
         work.emit(Event::AttemptFailed { step: step.clone(), attempt, error, retry_at });
     } else if doubt {
-        work.emit(Event::StepInDoubt { step: step.clone(), attempt, error });
+        let hint = error.hint.clone().unwrap_or_else(|| DOUBT_HINT.to_string());
+        work.emit(Event::StepInDoubt { step: step.clone(), attempt, error: error.hint(hint) });
     } else {
         fail(work, step, error, ResolvedBy::Execution);
     }

@@ -1,6 +1,6 @@
 //! A run comes into new hands: what was on its way when the old ones let go is decided by its effect class.
 
-use super::Work;
+use super::{Work, attempt};
 use crate::{EffectClass, ErrorClass, Event, StepError, StepId, StepState};
 
 pub(super) fn restarted(work: &mut Work<'_>) {
@@ -12,7 +12,7 @@ pub(super) fn restarted(work: &mut Work<'_>) {
             _ => None,
         })
         .collect();
-    for (step, attempt) in on_their_way {
+    for (step, number) in on_their_way {
         let Some(effect) = work.context.plan.step(&step).map(|s| s.effect) else { continue };
         match effect {
             EffectClass::Read | EffectClass::Idempotent | EffectClass::Reconcilable => {
@@ -25,8 +25,8 @@ pub(super) fn restarted(work: &mut Work<'_>) {
                     "the engine stopped after the request was meant to leave and before its answer was kept",
                 )
                 .maybe_done()
-                .hint("look at the provider whether it happened, then decide");
-                work.emit(Event::StepInDoubt { step, attempt, error });
+                .hint(attempt::DOUBT_HINT);
+                work.emit(Event::StepInDoubt { step, attempt: number, error });
             }
         }
     }
