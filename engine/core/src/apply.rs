@@ -4,8 +4,8 @@
 //! journal's integrity, so what is left is a journal written by a newer version, whose facts must not stop an older reader.
 
 use crate::{
-    Cancellation, Event, EventId, Intents, OnEvent, Record, RunState, RunStatus, StepId, StepState, Timestamp, Wait,
-    WaitKind,
+    Cancellation, Event, EventId, Intents, OnEvent, Record, RecordHash, RunState, RunStatus, StepId, StepState,
+    Timestamp, Wait, WaitKind,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ pub fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<RunStat
             None => state = started(record),
             Some(state) => {
                 apply(state, record.at, &record.event);
-                state.seq = record.seq;
+                (state.seq, state.hash) = (record.seq, record.hash);
             }
         }
         state.as_ref()?;
@@ -29,7 +29,7 @@ pub fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<RunStat
 
 fn started(record: &Record) -> Option<RunState> {
     let mut state = begin(record.at, &record.event)?;
-    state.seq = record.seq;
+    (state.seq, state.hash) = (record.seq, record.hash);
     Some(state)
 }
 
@@ -50,18 +50,21 @@ pub(crate) fn begin(at: Timestamp, event: &Event) -> Option<RunState> {
         deadline: *deadline,
         updated_at: at,
         seq: 0,
+        hash: RecordHash::default(),
         status: RunStatus::Running,
         cancel: None,
         steps: BTreeMap::new(),
+        past: BTreeMap::new(),
         consumed: BTreeSet::new(),
         outputs: Value::Null,
         problem: None,
     })
 }
 
-/// Folds one fact, decided at `at`, into the state. Does not touch `seq`, which is the journal's.
+/// Folds one fact, decided at `at`, into the state. Does not touch `seq` and `hash`, which are the journal's.
 pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
     state.updated_at = at;
+    remember(state, event);
     match event {
         Event::RunStarted { .. } => {}
         Event::CancelRequested { by, reason, timed_out } => {
@@ -74,13 +77,15 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
             state.problem = problem.clone();
         }
         Event::StepScheduled { step, input, deadline } => {
+            let before = state.past.get(step).map_or(0, |past| past.attempts);
             let running = StepState::Running {
-                attempt: 1,
+                attempt: before.saturating_add(1),
                 input: Arc::new(input.clone()),
                 intended: false,
                 maybe_done: false,
                 intents: None,
                 last_error: None,
+                forgiven: before,
                 since: at,
                 deadline: *deadline,
             };
@@ -110,11 +115,40 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
             }
             wake(state, step, None);
         }
+        Event::IncidentRaised { step, error } => {
+            let past = state.past.get(step).map_or(0, |past| past.attempts);
+            let incident = incident(state.steps.remove(step), past, error, at);
+            state.steps.insert(step.clone(), incident);
+        }
+        // Without inputs that were computed, it is pending again.
+        Event::StepResumed { step, attempt: 0, .. } => {
+            state.steps.remove(step);
+        }
+        Event::StepsReset { steps, deadline, .. } => {
+            (state.status, state.cancel, state.problem) = (RunStatus::Running, None, None);
+            (state.outputs, state.deadline) = (Value::Null, *deadline);
+            for step in steps {
+                let made = match state.steps.remove(step) {
+                    None | Some(StepState::Skipped { .. }) => 0,
+                    Some(old) => attempts(&old).max(1),
+                };
+                let past = state.past.entry(step.clone()).or_default();
+                past.epoch = past.epoch.saturating_add(1);
+                past.attempts = past.attempts.max(made);
+            }
+        }
+        Event::StepParked { step, wait } => {
+            let looks = state.past.get(step).map_or(0, |past| past.looks);
+            if let Some(StepState::Running { input, .. }) = state.steps.get(step) {
+                let input = input.clone();
+                state.steps.insert(step.clone(), parked(input, at, wait, looks));
+            }
+        }
         Event::EffectIntended { step, .. }
+        | Event::StepResumed { step, .. }
         | Event::AttemptFailed { step, .. }
         | Event::StepRetried { step, .. }
         | Event::StepRecovered { step }
-        | Event::StepParked { step, .. }
         | Event::StepChecked { step, .. }
         | Event::DecisionRecorded { step, .. }
         | Event::StepInDoubt { step, .. } => {
@@ -122,6 +156,59 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
                 state.steps.insert(step.clone(), next(old, at, event));
             }
         }
+    }
+}
+
+/// The numbers of attempts and looks are counted on when a step goes on to something else. A step without an entry has made
+/// one attempt at most, and no look.
+fn remember(state: &mut RunState, event: &Event) {
+    let step = match event {
+        Event::StepCompleted { step, .. }
+        | Event::StepCancelled { step }
+        | Event::StepParked { step, .. }
+        | Event::IncidentRaised { step, .. } => step,
+        _ => return,
+    };
+    let (attempts, looks) = match state.steps.get(step) {
+        Some(StepState::Waiting { wakes, .. }) => (0, *wakes),
+        Some(old) => (attempts(old), 0),
+        None => return,
+    };
+    if attempts > 1 || looks > 0 {
+        let past = state.past.entry(step.clone()).or_default();
+        (past.attempts, past.looks) = (past.attempts.max(attempts), past.looks.max(looks));
+    }
+}
+
+/// The attempt that a step's state tells of; 0 where it tells of none.
+fn attempts(state: &StepState) -> u32 {
+    match state {
+        StepState::Running { attempt, .. }
+        | StepState::BackingOff { attempt, .. }
+        | StepState::InDoubt { attempt, .. }
+        | StepState::Incident { attempt, .. } => *attempt,
+        StepState::Waiting { .. }
+        | StepState::Completed { .. }
+        | StepState::Skipped { .. }
+        | StepState::Cancelled { .. } => 0,
+    }
+}
+
+fn incident(old: Option<StepState>, past: u32, error: &crate::StepError, since: Timestamp) -> StepState {
+    let error = error.clone();
+    match old {
+        Some(StepState::Running { attempt, input, maybe_done, intents, .. }) => {
+            let maybe_done = maybe_done || error.effect == crate::EffectState::Unknown;
+            StepState::Incident { attempt, input: Some(input), error, maybe_done, intents, since }
+        }
+        Some(StepState::BackingOff { attempt, input, maybe_done, intents, .. }) => {
+            StepState::Incident { attempt, input: Some(input), error, maybe_done, intents, since }
+        }
+        Some(StepState::Waiting { input, .. }) => {
+            let attempt = past.max(1);
+            StepState::Incident { attempt, input: Some(input), error, maybe_done: false, intents: None, since }
+        }
+        _ => StepState::Incident { attempt: past, input: None, error, maybe_done: false, intents: None, since },
     }
 }
 
@@ -141,52 +228,78 @@ fn wake(state: &mut RunState, step: &StepId, by: Option<EventId>) {
 /// How one step's state changes by a fact about an attempt or a wait.
 fn next(old: StepState, at: Timestamp, event: &Event) -> StepState {
     match (old, event) {
-        (
-            StepState::Running { attempt, input, maybe_done, intents, last_error, since, deadline, .. },
-            Event::EffectIntended { .. },
-        ) => {
-            let intents = Some(Intents { first: intents.map_or(at, |i| i.first), last: at });
-            StepState::Running { attempt, input, intended: true, maybe_done, intents, last_error, since, deadline }
+        (mut running @ StepState::Running { .. }, Event::EffectIntended { .. } | Event::StepRecovered { .. }) => {
+            leave_or_recover(&mut running, at, event);
+            running
         }
         (
-            StepState::Running { attempt, input, intents, last_error, since, deadline, .. },
-            Event::StepRecovered { .. },
-        ) => StepState::Running {
-            attempt,
-            input,
-            intended: false,
-            maybe_done: true,
-            intents,
-            last_error,
-            since,
-            deadline,
-        },
-        (
-            StepState::Running { attempt, input, maybe_done, intents, since, deadline, .. },
+            StepState::Running { attempt, input, maybe_done, intents, forgiven, since, deadline, .. },
             Event::AttemptFailed { error, retry_at, .. },
         ) => {
             // An attempt that only looked the effect up and failed leaves the earlier doubt as it was.
             let maybe_done = maybe_done || error.effect == crate::EffectState::Unknown;
             let (error, retry_at) = (error.clone(), *retry_at);
-            StepState::BackingOff { attempt, input, error, maybe_done, intents, retry_at, since, deadline }
+            StepState::BackingOff { attempt, input, error, maybe_done, intents, retry_at, forgiven, since, deadline }
         }
         (
-            StepState::BackingOff { input, error, maybe_done, intents, since, deadline, .. },
+            StepState::BackingOff { input, error, maybe_done, intents, forgiven, since, deadline, .. },
             Event::StepRetried { attempt, .. },
         ) => {
             let (attempt, last_error) = (*attempt, Some(error));
-            StepState::Running { attempt, input, intended: false, maybe_done, intents, last_error, since, deadline }
+            let intended = false;
+            StepState::Running {
+                attempt,
+                input,
+                intended,
+                maybe_done,
+                intents,
+                last_error,
+                forgiven,
+                since,
+                deadline,
+            }
         }
-        (StepState::Running { input, .. }, Event::StepParked { wait, .. }) => parked(input, at, wait),
+        (old, Event::StepResumed { attempt, not_done, deadline, .. }) => resumed(old, at, *attempt, *not_done, *deadline),
         (
-            StepState::Running { input, since, .. } | StepState::BackingOff { input, since, .. },
+            StepState::Running { input, intents, since, .. } | StepState::BackingOff { input, intents, since, .. },
             Event::StepInDoubt { attempt, error, .. },
-        ) => StepState::InDoubt { attempt: *attempt, input, error: error.clone(), since },
+        ) => StepState::InDoubt { attempt: *attempt, input, error: error.clone(), intents, since },
         (mut waiting @ StepState::Waiting { .. }, event) => {
             look_or_decide(&mut waiting, event);
             waiting
         }
         (old, _) => old,
+    }
+}
+
+fn leave_or_recover(running: &mut StepState, at: Timestamp, event: &Event) {
+    let StepState::Running { intended, maybe_done, intents, .. } = running else { return };
+    if let Event::EffectIntended { .. } = event {
+        *intended = true;
+        *intents = Some(Intents { first: intents.map_or(at, |i| i.first), last: at });
+    } else {
+        (*intended, *maybe_done) = (false, true);
+    }
+}
+
+/// A step that a person has tried again.
+fn resumed(old: StepState, at: Timestamp, attempt: u32, not_done: bool, deadline: Option<Timestamp>) -> StepState {
+    let (input, error, maybe_done, intents) = match old {
+        StepState::Incident { input: Some(input), error, maybe_done, intents, .. }
+        | StepState::BackingOff { input, error, maybe_done, intents, .. } => (input, error, maybe_done, intents),
+        StepState::InDoubt { input, error, intents, .. } => (input, error, true, intents),
+        old => return old,
+    };
+    StepState::Running {
+        attempt,
+        input,
+        intended: false,
+        maybe_done: maybe_done && !not_done,
+        intents: intents.filter(|_| !not_done),
+        last_error: Some(error),
+        forgiven: attempt.saturating_sub(1),
+        since: at,
+        deadline,
     }
 }
 
@@ -207,8 +320,8 @@ fn look_or_decide(waiting: &mut StepState, event: &Event) {
     }
 }
 
-fn parked(input: Arc<Value>, at: Timestamp, wait: &Wait) -> StepState {
-    let (wakes, next_poll) = match &wait.kind {
+fn parked(input: Arc<Value>, at: Timestamp, wait: &Wait, looks: u32) -> StepState {
+    let (first_look, next_poll) = match &wait.kind {
         // A step that an event alone can end looks once through what came before it was parked.
         WaitKind::Event { look_first: true, .. } | WaitKind::Event { on_event: OnEvent::Finish(_), .. } => (1, None),
         WaitKind::Event { poll_ms: Some(ms), .. } => (0, Some(at.plus_ms(*ms))),
@@ -217,8 +330,8 @@ fn parked(input: Arc<Value>, at: Timestamp, wait: &Wait) -> StepState {
     StepState::Waiting {
         input,
         wait: wait.clone(),
-        wakes,
-        checked: 0,
+        wakes: looks.saturating_add(first_look),
+        checked: looks,
         woken_by: None,
         next_poll,
         error: None,

@@ -4,14 +4,14 @@
 //! name, and [`JOURNAL_VERSION`] goes up with either. Folding them is in `apply`, deciding them in `advance`.
 
 use crate::{
-    Decision, EventId, IdempotencyKey, OutcomeName, Person, PlanDigest, ReceivedEvent, RunId, RunStatus, StepError,
-    StepId, Timestamp, Wait,
+    Decision, EventId, IdempotencyKey, OutcomeName, Person, PlanDigest, ReceivedEvent, RecordHash, RunId, RunStatus,
+    StepError, StepId, Timestamp, Wait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The version that is written with every record. Readers accept it and every earlier one.
-pub const JOURNAL_VERSION: u16 = 1;
+/// The version that is written with every record. Version 1 was never released and had no hashes.
+pub const JOURNAL_VERSION: u16 = 2;
 
 /// One line of a run's journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Record {
     pub at: Timestamp,
     /// The fact.
     pub event: Event,
+    /// The hash of all this and of the record before it.
+    pub hash: RecordHash,
 }
 
 /// A fact about a run.
@@ -161,6 +163,48 @@ pub enum Event {
         /// What is known.
         error: StepError,
     },
+    /// The step cannot go on by itself, and the run waits for a person: its attempts have ended, or nothing that time mends
+    /// is wrong. Accepted by every step that has not ended.
+    IncidentRaised {
+        /// The step.
+        step: StepId,
+        /// What is wrong.
+        error: StepError,
+    },
+    /// A person has the step tried again, with a new allowance of attempts. Accepted by steps with an incident, by those that
+    /// back off, and, once a person has said that the effect did not happen, by those in doubt.
+    StepResumed {
+        /// The step.
+        step: StepId,
+        /// Who.
+        by: Person,
+        /// The attempt that begins; 0 when the step's inputs are computed anew first.
+        attempt: u32,
+        /// Whether the person says that no earlier attempt took effect.
+        #[serde(default)]
+        not_done: bool,
+        /// When the step gives up in all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+        /// Why, in their words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
+    /// A person has a step and everything that follows from it run again. A run that was over is open again.
+    StepsReset {
+        /// The step it begins with.
+        from: StepId,
+        /// All steps that are pending again.
+        steps: Vec<StepId>,
+        /// Who.
+        by: Person,
+        /// When the run as a whole gives up now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+        /// Why, in their words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
     /// The step will never run. Accepted by pending steps.
     StepSkipped {
         /// The step.
@@ -184,7 +228,7 @@ pub enum Event {
         #[serde(default)]
         timed_out: bool,
     },
-    /// The run is over. Always the last record.
+    /// The run is over: the last record, unless a person has steps run again.
     RunEnded {
         /// How.
         status: RunStatus,
@@ -213,6 +257,14 @@ pub enum ResolvedBy {
     Decision,
     /// The clock.
     Timer,
+    /// A person, who says how it ended instead of the step itself.
+    Person {
+        /// Who.
+        by: Person,
+        /// Why, in their words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
 }
 
 /// Why a step never ran.
@@ -232,6 +284,7 @@ impl Event {
     pub fn step(&self) -> Option<&StepId> {
         match self {
             Self::RunStarted { .. } | Self::CancelRequested { .. } | Self::RunEnded { .. } => None,
+            Self::StepsReset { from, .. } => Some(from),
             Self::StepScheduled { step, .. }
             | Self::EffectIntended { step, .. }
             | Self::AttemptFailed { step, .. }
@@ -245,6 +298,8 @@ impl Event {
             | Self::DecisionRecorded { step, .. }
             | Self::StepCompleted { step, .. }
             | Self::StepInDoubt { step, .. }
+            | Self::IncidentRaised { step, .. }
+            | Self::StepResumed { step, .. }
             | Self::StepSkipped { step, .. }
             | Self::StepCancelled { step } => Some(step),
         }

@@ -115,16 +115,19 @@ impl fmt::Debug for Person {
 
 /// The key of an effect, sent to providers and journaled before the request leaves.
 ///
-/// It is made of the run and the step alone. No attempt, time or process is in it, so that it is byte-identical on every
-/// retry, after every restart and in every version.
+/// It is made of the run, the step and, once a person has had the step run again, of which time that is. No attempt, time or
+/// process is in it, so that it is byte-identical on every retry, after every restart and in every version.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// The key of this step's effect in this run.
-    pub fn of(run: &RunId, step: &StepId) -> Self {
-        Self(format!("{run}/{step}"))
+    /// The key of this step's effect in this run. `epoch` counts the re-runs a person asked for: each means a new effect.
+    pub fn of(run: &RunId, step: &StepId, epoch: u32) -> Self {
+        match epoch {
+            0 => Self(format!("{run}/{step}")),
+            again => Self(format!("{run}/{step}#{again}")),
+        }
     }
 
     /// The key as text.

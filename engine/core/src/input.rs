@@ -61,6 +61,37 @@ pub enum Input {
         /// Why.
         reason: Option<String>,
     },
+    /// A person has a step tried again whose attempts have ended, or that would try later by itself.
+    Retry {
+        /// The step.
+        step: StepId,
+        /// Who.
+        by: Person,
+        /// Why, in their words.
+        comment: Option<String>,
+    },
+    /// A person says how a step ended that cannot end by itself: one with an incident, or one in doubt.
+    Answer {
+        /// The step.
+        step: StepId,
+        /// Who.
+        by: Person,
+        /// What.
+        answer: Answer,
+        /// Why, in their words.
+        comment: Option<String>,
+    },
+    /// A person has a step and all that follows from it run again.
+    Rerun {
+        /// The step it begins with.
+        from: StepId,
+        /// Who.
+        by: Person,
+        /// Whether effects that happened, or may have happened, may happen once more.
+        effects_again: bool,
+        /// Why, in their words.
+        comment: Option<String>,
+    },
     /// The process that held this run is gone; this one takes it over before anything else happens.
     Restarted,
 }
@@ -76,6 +107,15 @@ pub struct StartRequest {
     pub requester: Person,
     /// A key given with the start; the workflow's own `run.key` is used where there is none.
     pub key: Option<String>,
+}
+
+/// What a person says of a step that cannot end by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// It ended so. Of a step in doubt: the effect happened, and these are its outputs.
+    Ended(Completion),
+    /// The effect did not happen, so that the step may be tried again. Only of a step in doubt.
+    NotDone,
 }
 
 /// How an attempt ended well.

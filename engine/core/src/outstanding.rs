@@ -49,6 +49,7 @@ fn owe(step: &StepId, state: &StepState, owed: &mut BTreeSet<Command>) {
             );
         }
         StepState::InDoubt { .. }
+        | StepState::Incident { .. }
         | StepState::Completed { .. }
         | StepState::Skipped { .. }
         | StepState::Cancelled { .. } => {}

@@ -1,7 +1,8 @@
 //! Where a run stands: the fold of its journal. Changed only by `apply`.
 
 use crate::{
-    Decision, EventId, OutcomeName, Person, PlanDigest, RunId, SkipReason, StepError, StepId, Timestamp, Wait,
+    Decision, EventId, IdempotencyKey, OutcomeName, Person, PlanDigest, RecordHash, RunId, SkipReason, StepError, StepId,
+    Timestamp, Wait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,18 +34,34 @@ pub struct RunState {
     pub updated_at: Timestamp,
     /// The number of its last record.
     pub seq: u64,
+    /// The hash of its last record.
+    pub hash: RecordHash,
     /// How it stands as a whole.
     pub status: RunStatus,
     /// Who ended it early, if anybody did.
     pub cancel: Option<Cancellation>,
     /// Its steps; one that is not here is pending.
     pub steps: BTreeMap<StepId, StepState>,
+    /// What is over of a step and still counts.
+    pub past: BTreeMap<StepId, Past>,
     /// Events that ended a step of the run; another step that one can end takes another.
     pub consumed: BTreeSet<EventId>,
     /// The workflow's outputs, when it has ended.
     pub outputs: Value,
     /// What is to blame, when it failed or stopped.
     pub problem: Option<Problem>,
+}
+
+/// What is over of a step and still counts: numbers of attempts and looks are never used twice in a run, so that an answer
+/// that comes very late is not taken for another's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// How often a person had the step run again.
+    pub epoch: u32,
+    /// The last attempt of the epochs before.
+    pub attempts: u32,
+    /// The last look of the waits before.
+    pub looks: u32,
 }
 
 /// Who ended a run early.
@@ -128,6 +145,8 @@ pub enum StepState {
         intents: Option<Intents>,
         /// Why the attempt before this one failed.
         last_error: Option<StepError>,
+        /// The attempts that are not counted any more: those from before a person had it tried again.
+        forgiven: u32,
         /// When the step was scheduled.
         since: Timestamp,
         /// When it gives up in all.
@@ -147,6 +166,8 @@ pub enum StepState {
         intents: Option<Intents>,
         /// When the next attempt is due.
         retry_at: Timestamp,
+        /// The attempts that are not counted any more.
+        forgiven: u32,
         /// When the step was scheduled.
         since: Timestamp,
         /// When it gives up in all.
@@ -183,6 +204,24 @@ pub enum StepState {
         input: Arc<Value>,
         /// What is known.
         error: StepError,
+        /// When its effect was meant to leave.
+        intents: Option<Intents>,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It cannot go on by itself: a person has to mend what is wrong and have it tried again, say how it ended, or give the
+    /// run up.
+    Incident {
+        /// The last attempt; the one before the first when its inputs could not be computed.
+        attempt: u32,
+        /// What the step got; none when it could not be computed.
+        input: Option<Arc<Value>>,
+        /// What is wrong.
+        error: StepError,
+        /// Whether the effect may have happened all the same; repeating it under its key does no harm then.
+        maybe_done: bool,
+        /// When its effect was meant to leave, if it ever was.
+        intents: Option<Intents>,
         /// Since when.
         since: Timestamp,
     },
@@ -227,7 +266,9 @@ impl StepState {
     pub fn maybe_done(&self) -> bool {
         match self {
             Self::Running { intended, maybe_done, .. } => *intended || *maybe_done,
-            Self::BackingOff { maybe_done, .. } | Self::Cancelled { maybe_done, .. } => *maybe_done,
+            Self::BackingOff { maybe_done, .. }
+            | Self::Incident { maybe_done, .. }
+            | Self::Cancelled { maybe_done, .. } => *maybe_done,
             Self::InDoubt { .. } => true,
             Self::Waiting { .. } | Self::Completed { .. } | Self::Skipped { .. } => false,
         }
@@ -236,7 +277,11 @@ impl StepState {
     /// Whether nothing more will happen to it.
     pub fn is_over(&self) -> bool {
         match self {
-            Self::Running { .. } | Self::BackingOff { .. } | Self::Waiting { .. } | Self::InDoubt { .. } => false,
+            Self::Running { .. }
+            | Self::BackingOff { .. }
+            | Self::Waiting { .. }
+            | Self::InDoubt { .. }
+            | Self::Incident { .. } => false,
             Self::Completed { .. } | Self::Skipped { .. } | Self::Cancelled { .. } => true,
         }
     }
@@ -256,6 +301,7 @@ impl StepState {
             Self::BackingOff { .. } => "backing_off",
             Self::Waiting { .. } => "waiting",
             Self::InDoubt { .. } => "in_doubt",
+            Self::Incident { .. } => "incident",
             Self::Completed { .. } => "completed",
             Self::Skipped { .. } => "skipped",
             Self::Cancelled { .. } => "cancelled",
@@ -269,6 +315,8 @@ impl StepState {
 pub enum Summary {
     /// A step needs a person to say whether its effect happened.
     InDoubt,
+    /// A step cannot go on by itself and needs a person.
+    Incident,
     /// At least one step is under way.
     Working,
     /// Every step that has begun waits for the world.
@@ -278,6 +326,11 @@ pub enum Summary {
 }
 
 impl RunState {
+    /// The key of a step's effect, as of now.
+    pub fn idempotency_key(&self, step: &StepId) -> IdempotencyKey {
+        IdempotencyKey::of(&self.run, step, self.past.get(step).map_or(0, |past| past.epoch))
+    }
+
     /// Whether a step is pending: it has not begun and may.
     pub fn is_pending(&self, step: &StepId) -> bool {
         !self.steps.contains_key(step)
@@ -294,6 +347,8 @@ impl RunState {
         for (_, state) in self.active() {
             match state {
                 StepState::InDoubt { .. } => return Summary::InDoubt,
+                StepState::Incident { .. } => summary = Summary::Incident,
+                _ if summary == Summary::Incident => {}
                 StepState::Running { .. } | StepState::BackingOff { .. } => summary = Summary::Working,
                 StepState::Waiting { wakes, checked, .. } if wakes > checked => summary = Summary::Working,
                 StepState::Waiting { .. } if summary == Summary::Idle => summary = Summary::Waiting,

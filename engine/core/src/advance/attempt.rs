@@ -1,10 +1,10 @@
 //! Attempts of steps: the intent before an effect leaves, and what comes back.
 
-use super::{Rejection, Work, stale};
+use super::{Rejection, Work, incident, stale};
 use crate::limits::LOOK_ATTEMPTS_MAX;
 use crate::{
-    Deadline, EffectClass, EffectState, ErrorClass, Event, IdempotencyKey, OutcomeName, ResolvedBy, StepError, StepId,
-    StepResult, StepState, Wait,
+    Deadline, EffectClass, EffectState, ErrorClass, Event, OutcomeName, ResolvedBy, StepError, StepId, StepResult,
+    StepState, Wait,
 };
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ pub(super) fn intending(work: &mut Work<'_>, step: &StepId, attempt: u32) -> Res
     };
     let idempotent = work.context.plan.step(step).is_some_and(|s| s.effect == EffectClass::Idempotent);
     if work.state.cancel.is_none() || (had_left && idempotent) {
-        let key = IdempotencyKey::of(&work.state.run, step);
+        let key = work.state.idempotency_key(step);
         work.emit(Event::EffectIntended { step: step.clone(), attempt, key });
     } else {
         work.emit(Event::StepCancelled { step: step.clone() });
@@ -59,19 +59,25 @@ pub(super) fn complete(work: &mut Work<'_>, step: &StepId, outcome: OutcomeName,
             "unknown_outcome",
             format!("the step ended with the outcome `{outcome}`, which is none of its own"),
         );
-        fail(work, step, error, by);
+        broken(work, step, error, by);
     }
 }
 
-/// Ends a step as failed.
+/// A step that came back with what cannot be kept: what it did to the outside world, it has done.
+fn broken(work: &mut Work<'_>, step: &StepId, error: StepError, by: ResolvedBy) {
+    let effect = work.context.plan.step(step).map(|s| s.effect);
+    match (effect, work.state.steps.get(step)) {
+        (Some(EffectClass::Reconcilable | EffectClass::Unsafe), Some(StepState::Running { attempt, .. })) => {
+            let attempt = *attempt;
+            work.emit(Event::StepInDoubt { step: step.clone(), attempt, error: error.maybe_done().hint(DOUBT_HINT) });
+        }
+        _ => fail(work, step, error, by),
+    }
+}
+
+/// Ends a step as failed, or leaves that to a person.
 pub(super) fn fail(work: &mut Work<'_>, step: &StepId, error: StepError, by: ResolvedBy) {
-    work.emit(Event::StepCompleted {
-        step: step.clone(),
-        outcome: OutcomeName::new("failed"),
-        outputs: Value::Null,
-        error: Some(error),
-        resolved_by: by,
-    });
+    incident::raise_or_fail(work, step, error, by);
 }
 
 /// Parks a step. The file's `timeout` bounds every wait; a wait may bring a sooner end of its own.
@@ -93,13 +99,14 @@ pub(super) const DOUBT_HINT: &str = "look at the provider whether it happened, t
 
 fn failed(work: &mut Work<'_>, step: &StepId, attempt: u32, error: StepError, random: u32) {
     let Some(spec) = work.context.plan.step(step) else { return };
-    let Some(StepState::Running { maybe_done, deadline, .. }) = work.state.steps.get(step) else { return };
+    let Some(StepState::Running { maybe_done, forgiven, deadline, .. }) = work.state.steps.get(step) else { return };
     let doubt = doubtful(spec.effect, *maybe_done, &error);
-    let pause = spec.retry.pause_ms(attempt, &error, random);
+    let counted = attempt.saturating_sub(*forgiven);
+    let pause = spec.retry.pause_ms(counted, &error, random);
     let retry_at = work.now().plus_ms(pause);
     let in_time = deadline.is_none_or(|deadline| retry_at < deadline);
     let act_again = error.class.retryable()
-        && attempt < spec.retry.attempts
+        && counted < spec.retry.attempts
         && in_time
         && !(doubt && spec.effect == EffectClass::Unsafe)
         && work.state.cancel.is_none();
@@ -107,7 +114,7 @@ fn failed(work: &mut Work<'_>, step: &StepId, attempt: u32, error: StepError, ra
     let look_again = doubt
         && spec.effect == EffectClass::Reconcilable
         && error.class != ErrorClass::Ambiguous
-        && attempt < spec.retry.attempts.saturating_add(LOOK_ATTEMPTS_MAX);
+        && counted < spec.retry.attempts.saturating_add(LOOK_ATTEMPTS_MAX);
     if act_again || look_again {
         work.emit(Event::AttemptFailed { step: step.clone(), attempt, error, retry_at });
     } else if doubt {

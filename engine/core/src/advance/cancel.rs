@@ -24,7 +24,7 @@ fn can_be_dropped(work: &Work<'_>, step: &StepId, state: &StepState) -> bool {
             effect == Some(EffectClass::Read) || !under_way
         }
         StepState::BackingOff { maybe_done, .. } => !(*maybe_done && can_be_looked_up),
-        StepState::Waiting { .. } | StepState::InDoubt { .. } => true,
+        StepState::Waiting { .. } | StepState::InDoubt { .. } | StepState::Incident { .. } => true,
         StepState::Completed { .. } | StepState::Skipped { .. } | StepState::Cancelled { .. } => false,
     }
 }

@@ -7,7 +7,9 @@ mod attempt;
 mod cancel;
 mod check;
 mod decision;
+mod incident;
 mod matched;
+mod rerun;
 mod restarted;
 mod settle;
 mod start;
@@ -15,7 +17,8 @@ mod timer;
 
 use crate::approval::Refusal;
 use crate::{
-    Command, Evaluate, Event, Input, Plan, RunState, RunStatus, StepId, StepState, Timestamp, apply, outstanding,
+    Command, Evaluate, Event, Input, JOURNAL_VERSION, Plan, Record, RunState, RunStatus, StepId, StepState, Timestamp,
+    apply, outstanding,
 };
 use std::collections::BTreeSet;
 
@@ -34,9 +37,9 @@ pub struct Context<'a> {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Turn {
-    /// The facts, in order. Empty when the input changed nothing.
-    pub events: Vec<Event>,
-    /// The state with the facts folded in; its `seq` counts them.
+    /// The facts, in order, as they are to be kept. Empty when the input changed nothing.
+    pub records: Vec<Record>,
+    /// The state with the facts folded in.
     pub state: RunState,
     /// What is owed now and was not before.
     pub issued: BTreeSet<Command>,
@@ -81,6 +84,42 @@ pub enum Rejection {
     /// An event the step has had, or does not want.
     #[error("step `{0}` has had this event, or does not want it")]
     NotWanted(StepId),
+    /// A person's word about a step that needs none.
+    #[error("step `{step}` is {state}: only a step with an incident, one in doubt or one that tries again later can be helped")]
+    NotStuck {
+        /// The step.
+        step: StepId,
+        /// Where it stands.
+        state: &'static str,
+    },
+    /// An outcome that the step does not have.
+    #[error("step `{step}` ends as one of {known}")]
+    UnknownOutcome {
+        /// The step.
+        step: StepId,
+        /// Its outcomes.
+        known: String,
+    },
+    /// An approval that nobody gave.
+    #[error("`{0}` is an approval: only those who are asked can approve, by `engross approvals approve`")]
+    NotByHand(StepId),
+    /// The run is given up, and nothing of it begins any more.
+    #[error("the run is being cancelled, and nothing of it begins any more")]
+    GivenUp,
+    /// A re-run of steps of which some are under way.
+    #[error("this can be run again once nothing of it is under way any more ({0})")]
+    UnderWay(String),
+    /// A re-run that would do again what may stand in the outside world.
+    #[error("this would do again what {0} did or may have done; say that effects may happen again, if they may")]
+    EffectsAgain(String),
+    /// A re-run of a step whose needs are not met.
+    #[error("step `{step}` needs {need}, which did not come: run that again")]
+    NeedsUnmet {
+        /// The step.
+        step: StepId,
+        /// Its need, as the file writes it.
+        need: String,
+    },
     /// A template that the start itself needs cannot be evaluated.
     #[error(transparent)]
     Template(#[from] crate::EvalError),
@@ -96,7 +135,7 @@ pub fn advance(context: Context<'_>, state: Option<&RunState>, input: Input) -> 
         (None, _) => return Err(Rejection::NotStarted),
         (Some(_), Input::Start(_)) => return Err(Rejection::AlreadyStarted),
         (Some(state), input) => {
-            let mut work = Work { context, state: state.clone(), events: Vec::new() };
+            let mut work = Work { context, state: state.clone(), records: Vec::new() };
             dispatch(&mut work, input)?;
             (outstanding(state), work)
         }
@@ -106,13 +145,13 @@ pub fn advance(context: Context<'_>, state: Option<&RunState>, input: Input) -> 
     Ok(Turn {
         issued: after.difference(&before).cloned().collect(),
         withdrawn: before.difference(&after).cloned().collect(),
-        events: work.events,
+        records: work.records,
         state: work.state,
     })
 }
 
 fn dispatch(work: &mut Work<'_>, input: Input) -> Result<(), Rejection> {
-    if work.state.status.is_over() && input != Input::Restarted {
+    if work.state.status.is_over() && !matches!(input, Input::Restarted | Input::Rerun { .. }) {
         return Err(Rejection::Over(work.state.status));
     }
     match input {
@@ -132,6 +171,9 @@ fn dispatch(work: &mut Work<'_>, input: Input) -> Result<(), Rejection> {
             cancel::cancel(work, by, reason, false);
             Ok(())
         }
+        Input::Retry { step, by, comment } => incident::retry(work, &step, by, comment),
+        Input::Answer { step, by, answer, comment } => incident::answer(work, &step, by, answer, comment),
+        Input::Rerun { from, by, effects_again, comment } => rerun::rerun(work, &from, by, effects_again, comment),
         Input::Restarted => {
             restarted::restarted(work);
             Ok(())
@@ -143,14 +185,28 @@ fn dispatch(work: &mut Work<'_>, input: Input) -> Result<(), Rejection> {
 struct Work<'a> {
     context: Context<'a>,
     state: RunState,
-    events: Vec<Event>,
+    records: Vec<Record>,
+}
+
+impl Turn {
+    /// The facts, in order.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.records.iter().map(|record| &record.event)
+    }
 }
 
 impl Work<'_> {
     fn emit(&mut self, event: Event) {
         apply(&mut self.state, self.context.now, &event);
-        self.state.seq += 1;
-        self.events.push(event);
+        self.keep(event);
+    }
+
+    /// Numbers and chains a fact that is folded.
+    fn keep(&mut self, event: Event) {
+        let (v, seq, at) = (JOURNAL_VERSION, self.state.seq.saturating_add(1), self.context.now);
+        let hash = self.state.hash.next(v, seq, at, &event);
+        (self.state.seq, self.state.hash) = (seq, hash);
+        self.records.push(Record { v, seq, at, event, hash });
     }
 
     fn now(&self) -> Timestamp {

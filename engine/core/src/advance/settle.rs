@@ -36,13 +36,13 @@ pub(super) fn settle(work: &mut Work<'_>) {
     }
 }
 
-enum Readiness {
+pub(super) enum Readiness {
     NotYet,
     Ready,
     Never(String),
 }
 
-fn readiness(work: &Work<'_>, step: &PlanStep) -> Readiness {
+pub(super) fn readiness(work: &Work<'_>, step: &PlanStep) -> Readiness {
     let mut all_met = true;
     for need in &step.needs {
         let refs = need.refs();
@@ -67,7 +67,8 @@ fn standing(work: &Work<'_>, need: &NeedRef) -> Option<bool> {
             StepState::Running { .. }
             | StepState::BackingOff { .. }
             | StepState::Waiting { .. }
-            | StepState::InDoubt { .. },
+            | StepState::InDoubt { .. }
+            | StepState::Incident { .. },
             _,
         ) => None,
     }
@@ -161,7 +162,7 @@ fn verdict(work: &Work<'_>) -> (RunStatus, Option<Problem>) {
                     return (RunStatus::Failed, Some(problem(step, outcome, message)));
                 }
             }
-            OutcomeKind::Bad if stopped.is_none() && step.on_error == OnError::Fail => {
+            OutcomeKind::Bad if stopped.is_none() && step.on_error != OnError::Continue => {
                 stopped = Some(problem(step, outcome, format!("step `{}` ended as {outcome}", step.id)));
             }
             OutcomeKind::Bad | OutcomeKind::Good | OutcomeKind::Neutral => {}
@@ -179,7 +180,8 @@ fn is_handled(work: &Work<'_>, failed: &PlanStep, outcome: &OutcomeName) -> bool
         need.step == failed.id
             && match &need.on {
                 On::Outcome(name) => name == outcome,
-                On::Done => true,
+                // It runs whatever happened, so that it cannot be what mends a failure.
+                On::Done => false,
             }
     };
     work.context.plan.definition().steps.iter().any(|step| {

@@ -35,9 +35,10 @@ pub(super) fn start(context: Context<'_>, request: StartRequest) -> Result<Work<
         requester: request.requester,
         deadline: definition.timeout_ms.map(|ms| context.now.plus_ms(ms)),
     };
-    let mut state = begin(context.now, &event).ok_or(Rejection::NotStarted)?;
-    state.seq = 1;
-    Ok(Work { context, state, events: vec![event] })
+    let state = begin(context.now, &event).ok_or(Rejection::NotStarted)?;
+    let mut work = Work { context, state, records: Vec::new() };
+    work.keep(event);
+    Ok(work)
 }
 
 /// A key that says nothing would attach runs to each other that have nothing to do with each other.

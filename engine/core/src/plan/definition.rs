@@ -71,8 +71,11 @@ pub struct PlanStep {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
-    /// The run fails, unless a step needs this failure; after a bad end of a wait it ends as stopped.
+    /// A failure that no step needs stops here as an incident, until a person has mended it; after a bad end of a wait the
+    /// run ends as stopped.
     #[default]
+    Incident,
+    /// The run fails, unless a step needs this failure; after a bad end of a wait it ends as stopped.
     Fail,
     /// The run goes on without it.
     Continue,

@@ -12,7 +12,7 @@ use crate::limits::STEPS_MAX;
 use crate::{OutcomeName, PlanDigest, StepId};
 use graph::Graph;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A compiled workflow, ready to run.
 #[derive(Debug)]
@@ -100,13 +100,26 @@ impl Plan {
         self.graph.order().iter().filter_map(|position| self.definition.steps.get(*position))
     }
 
-    /// Whether some step's needs name this outcome of this step, alone or among others.
+    /// A step and all that follow from it, directly or not.
+    pub fn following(&self, from: &StepId) -> BTreeSet<StepId> {
+        let mut found = BTreeSet::from([from.clone()]);
+        // In this order, a step comes after all it needs.
+        for step in self.ordered() {
+            if step.needs.iter().flat_map(Need::refs).any(|need| found.contains(&need.step)) {
+                found.insert(step.id.clone());
+            }
+        }
+        found
+    }
+
+    /// Whether some step's needs name this outcome of this step, alone or among others. A step that runs whatever happens
+    /// handles nothing.
     pub fn handles(&self, step: &StepId, outcome: &OutcomeName) -> bool {
         self.definition.steps.iter().flat_map(|s| &s.needs).flat_map(Need::refs).any(|need| {
             need.step == *step
                 && match &need.on {
                     On::Outcome(name) => name == outcome,
-                    On::Done => true,
+                    On::Done => false,
                 }
         })
     }

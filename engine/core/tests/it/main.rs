@@ -7,5 +7,6 @@ mod world;
 mod approvals;
 mod effects;
 mod ends;
+mod incidents;
 mod properties;
 mod waits;

@@ -128,11 +128,12 @@ impl World {
                 let _ = writeln!(self.trace, "refused: {rejection}");
             }
             Ok(turn) => {
-                for event in &turn.events {
-                    let seq = self.journal.len() as u64 + 1;
-                    let at = Timestamp::from_millis(self.now);
-                    self.journal.push(Record { v: JOURNAL_VERSION, seq, at, event: event.clone() });
-                    let _ = writeln!(self.trace, "{}", words(event));
+                for record in &turn.records {
+                    let before = self.journal.last().map(|r| r.hash).unwrap_or_default();
+                    assert!(before.is_followed_by(record), "the chain of hashes holds");
+                    assert_eq!(record.seq, self.journal.len() as u64 + 1);
+                    self.journal.push(record.clone());
+                    let _ = writeln!(self.trace, "{}", words(&record.event));
                 }
                 for command in &turn.issued {
                     let _ = writeln!(self.trace, "  + {}", order(command));
@@ -192,6 +193,15 @@ impl World {
 
     pub(crate) fn cancel(&mut self) -> &mut Self {
         self.give(Input::Cancel { by: Person::new("ada"), reason: None })
+    }
+
+    pub(crate) fn look(
+        &mut self,
+        step: &str,
+        check: u32,
+        result: Result<Option<Completion>, StepError>,
+    ) -> &mut Self {
+        self.give(Input::CheckFinished { step: StepId::new(step), check, result, random: 0 })
     }
 
     pub(crate) fn status(&self) -> RunStatus {

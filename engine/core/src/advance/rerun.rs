@@ -1,0 +1,61 @@
+//! Steps that a person has run again: one and all that follows from it. What happened stays in the journal; the new effects
+//! have keys of their own, and happen only when the person says that they may.
+
+use super::settle::{Readiness, readiness};
+use super::{Rejection, Work};
+use crate::{EffectClass, Event, Person, StepId, StepState};
+use std::collections::BTreeSet;
+
+pub(super) fn rerun(
+    work: &mut Work<'_>,
+    from: &StepId,
+    by: Person,
+    effects_again: bool,
+    comment: Option<String>,
+) -> Result<(), Rejection> {
+    if work.context.plan.step(from).is_none() {
+        return Err(Rejection::UnknownStep(from.clone()));
+    }
+    let following = work.context.plan.following(from);
+    let steps: Vec<StepId> =
+        following.iter().filter(|id| work.state.steps.contains_key(*id)).cloned().collect();
+    if !steps.contains(from) {
+        return Err(Rejection::NotStuck { step: from.clone(), state: "pending" });
+    }
+    let under_way = named(work, &steps, |state| matches!(state, StepState::Running { .. } | StepState::BackingOff { .. }));
+    if !under_way.is_empty() || (work.state.cancel.is_some() && !work.state.status.is_over()) {
+        return Err(Rejection::UnderWay(under_way.join(", ")));
+    }
+    let again: Vec<String> = steps.iter().filter(|id| has_an_effect(work, id)).map(ToString::to_string).collect();
+    if !again.is_empty() && !effects_again {
+        return Err(Rejection::EffectsAgain(again.join(", ")));
+    }
+    let timeout_ms = work.context.plan.definition().timeout_ms;
+    let deadline = timeout_ms.map(|ms| work.now().plus_ms(ms)).or(work.state.deadline);
+    work.emit(Event::StepsReset { from: from.clone(), steps, by, deadline, comment });
+    // What it needs did not come, or is not there any more: it would only be skipped again.
+    let spec = work.context.plan.step(from);
+    if let Some(Readiness::Never(need)) = spec.map(|spec| readiness(work, spec)) {
+        return Err(Rejection::NeedsUnmet { step: from.clone(), need });
+    }
+    Ok(())
+}
+
+fn named(work: &Work<'_>, steps: &[StepId], is: impl Fn(&StepState) -> bool) -> Vec<String> {
+    let is = |id: &&StepId| work.state.steps.get(*id).is_some_and(&is);
+    steps.iter().filter(is).map(ToString::to_string).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Whether something of the step may stand in the outside world that a re-run would do once more.
+fn has_an_effect(work: &Work<'_>, step: &StepId) -> bool {
+    let acts = work.context.plan.step(step).is_some_and(|spec| spec.effect != EffectClass::Read);
+    let failed = |state: &StepState| state.outcome().is_some_and(|outcome| outcome.as_str() == "failed");
+    let state = work.state.steps.get(step);
+    acts && state.is_some_and(|state| match state {
+        StepState::Completed { error, .. } => {
+            !failed(state) || error.as_ref().is_some_and(|e| e.effect == crate::EffectState::Unknown)
+        }
+        StepState::Waiting { .. } => true,
+        other => other.maybe_done(),
+    })
+}
