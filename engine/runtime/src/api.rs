@@ -199,7 +199,7 @@ fn asks_by_name(plan: &Plan, requester: &Person) -> Result<(), Error> {
     }
 }
 
-fn bounded(what: &str, text: Option<&str>) -> Result<(), Error> {
+pub(crate) fn bounded(what: &str, text: Option<&str>) -> Result<(), Error> {
     if text.is_some_and(|text| text.chars().count() > TEXT_CHARS_MAX) {
         return Err(Error::BadRequest(format!("a {what} may have {TEXT_CHARS_MAX} characters at most")));
     }

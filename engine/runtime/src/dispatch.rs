@@ -9,7 +9,7 @@ use crate::turn::Loaded;
 use crate::{Error, inbox};
 use engross_core::limits::OUTPUT_BYTES_MAX;
 use engross_core::{
-    Completion, EffectClass, ErrorClass, Event, EventId, IdempotencyKey, Input, Intents, OnEvent, PlanStep, RunId,
+    Completion, EffectClass, ErrorClass, Event, EventId, Input, Intents, OnEvent, PlanStep, RunId,
     StepError, StepId, StepResult, StepState, Timestamp, WaitKind, check_size,
 };
 use engross_step_api::{Reconciled, Step, StepContext, Wake};
@@ -129,7 +129,7 @@ async fn finish(
 
 /// Looks an uncertain effect up, journals the intent, then acts.
 async fn carry_out(engine: &Engine, job: &Job, state: &StepState) -> Result<Carried, Error> {
-    let StepState::Running { maybe_done, intents, last_error, deadline, .. } = state else {
+    let StepState::Running { maybe_done, intents, last_error, forgiven, deadline, .. } = state else {
         return Ok(Carried::Unwanted);
     };
     let (maybe_done, intents, deadline) = (*maybe_done, *intents, *deadline);
@@ -147,7 +147,7 @@ async fn carry_out(engine: &Engine, job: &Job, state: &StepState) -> Result<Carr
             // Whatever the look-up says of itself, the effect that it was to find is as uncertain as before.
             Err(error) => return Ok(Carried::Back(Err(error.maybe_done()))),
         }
-        if job.context.attempt > job.spec.retry.attempts {
+        if job.context.attempt.saturating_sub(*forgiven) > job.spec.retry.attempts {
             return Ok(Carried::Back(Err(nothing_came_of_it(last_error.as_ref()))));
         }
     }
@@ -316,7 +316,7 @@ fn job(
         run: state.run.clone(),
         step: step.clone(),
         attempt,
-        key: IdempotencyKey::of(&state.run, step),
+        key: state.idempotency_key(step),
         run_started_at: intents.map_or(state.started_at, |intents| intents.first),
         now: inner.clock.now(),
         requester: state.requester.clone(),

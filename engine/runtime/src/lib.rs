@@ -5,7 +5,7 @@
 //! - `sweeper`: the due index made into inputs. There is no other timer.
 //! - `inbox`: events from outside, kept before they are acknowledged, and matched after.
 //! - `recovery`: after a start, whatever is outstanding is carried out. There is no other recovery.
-//! - `catalog`, `view`, `api`: what the outside sees.
+//! - `catalog`, `view`, `api`, `mend`: what the outside sees and says.
 //!
 //! It decides nothing about a run: that is the core's. It knows no provider: that is the registry's.
 
@@ -18,6 +18,7 @@ mod error;
 mod inbox;
 pub mod limits;
 pub mod look;
+mod mend;
 mod recovery;
 mod sweeper;
 mod turn;
@@ -29,4 +30,5 @@ pub use clock::{Clock, Ids, SystemClock, SystemIds};
 pub use engine::{Engine, Options, Published};
 pub use error::{Error, HookError};
 pub use inbox::Accepted;
-pub use view::{ApprovalView, RunView, StepView, TimelineEntry, doing, timeline};
+pub use mend::Said;
+pub use view::{ApprovalView, IncidentView, RunView, StepView, TimelineEntry, doing, timeline};

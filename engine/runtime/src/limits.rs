@@ -36,5 +36,8 @@ pub const EVENT_BYTES_MAX: usize = 256 * 1024;
 /// Characters of a run key, an event type, a comment or a requester.
 pub const TEXT_CHARS_MAX: usize = 2_000;
 
+/// Mistakes that are told of outputs said by hand.
+pub const OUTPUT_PROBLEMS_MAX: usize = 8;
+
 /// Runs in one page of a list.
 pub const RUNS_PER_PAGE: usize = 1_000;

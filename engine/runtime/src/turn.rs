@@ -5,8 +5,7 @@ use crate::engine::{Engine, Inner, Published, lock};
 use crate::limits::{JOURNAL_PAGE, TURN_RETRIES_MAX};
 use crate::{Error, dispatch, view};
 use engross_core::{
-    Command, Context, Event, Input, JOURNAL_VERSION, Plan, Record, Rejection, RunId, RunState, StepState, Turn,
-    advance, fold,
+    Command, Context, Event, Input, Plan, Rejection, RunId, RunState, StepState, Turn, advance, fold,
 };
 use engross_store::{Commit, CommitError, Conflict, RunHead, StoredPlan, Timer, WaitRow, Write};
 use std::collections::BTreeSet;
@@ -60,7 +59,7 @@ impl Engine {
                     return Err(rejection.into());
                 }
             };
-            if turn.events.is_empty() {
+            if turn.records.is_empty() {
                 let state = loaded.state.clone();
                 *guard = Some(loaded);
                 return Ok(Done { state, events: Vec::new(), issued: turn.issued });
@@ -115,20 +114,11 @@ impl Engine {
     }
 
     async fn commit(&self, plan: Arc<Plan>, turn: Turn, stored: Option<StoredPlan>) -> Result<Done, CommitError> {
-        let Turn { events, state, issued, withdrawn } = turn;
+        let Turn { records, state, issued, withdrawn } = turn;
         let state = Arc::new(state);
-        let (run, count) = (state.run.clone(), events.len() as u64);
-        let expected_seq = state.seq.saturating_sub(count);
-        let records: Vec<Record> = events
-            .iter()
-            .enumerate()
-            .map(|(i, event)| Record {
-                v: JOURNAL_VERSION,
-                seq: expected_seq + 1 + i as u64,
-                at: state.updated_at,
-                event: event.clone(),
-            })
-            .collect();
+        let run = state.run.clone();
+        let expected_seq = state.seq.saturating_sub(records.len() as u64);
+        let events = records.iter().map(|record| record.event.clone()).collect();
         let (timers_set, waits_set) = rows(&run, &issued);
         let (timers_cleared, waits_cleared) = rows(&run, &withdrawn);
         let wakes_earlier = !timers_set.is_empty();
@@ -237,6 +227,7 @@ fn is_at_work(state: &RunState) -> bool {
         StepState::Waiting { wakes, checked, .. } => wakes > checked,
         StepState::BackingOff { .. }
         | StepState::InDoubt { .. }
+        | StepState::Incident { .. }
         | StepState::Completed { .. }
         | StepState::Skipped { .. }
         | StepState::Cancelled { .. } => false,

@@ -51,7 +51,7 @@ pub struct StepView {
     pub id: StepId,
     /// The operation.
     pub uses: String,
-    /// Where it stands: pending, running, backing_off, waiting, in_doubt, completed, skipped, cancelled.
+    /// Where it stands: pending, running, backing_off, waiting, in_doubt, incident, completed, skipped, cancelled.
     pub state: String,
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,6 +101,37 @@ pub struct ApprovalView {
     pub expires_at: Option<String>,
     /// The digest of what is approved.
     pub subject_sha256: Option<String>,
+}
+
+/// A step that needs a person to go on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IncidentView {
+    /// The run.
+    pub run: RunId,
+    /// The run's title.
+    pub run_title: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// The step.
+    pub step: StepId,
+    /// Its operation.
+    pub uses: String,
+    /// `incident`: it can be tried again. `in_doubt`: its effect may have happened, and only a person can tell.
+    pub kind: String,
+    /// The last attempt.
+    pub attempt: u32,
+    /// Since when.
+    pub since: String,
+    /// What is wrong.
+    pub error: StepError,
+    /// What the step got, for whoever looks at the provider.
+    pub input: Option<Value>,
+    /// The key that its effect was sent under.
+    pub key: String,
+    /// When its effect was meant to leave for the last time, if it was.
+    pub last_intent: Option<String>,
+    /// What can be done, as commands.
+    pub ways_out: Vec<String>,
 }
 
 /// One line of a run's timeline.
@@ -165,7 +196,12 @@ fn step(spec: &PlanStep, state: Option<&StepState>) -> StepView {
             (view.input, view.error, view.at) = (Some(Value::clone(input)), error.clone(), Some(since.to_string()));
             view.note = state.map(waits_for);
         }
-        Some(StepState::InDoubt { attempt, input, error, since }) => {
+        Some(StepState::Incident { attempt, input, error, since, .. }) => {
+            (view.attempt, view.at) = ((*attempt > 0).then_some(*attempt), Some(since.to_string()));
+            (view.input, view.error) = (input.as_ref().map(|input| Value::clone(input)), Some(error.clone()));
+            view.note = Some("it cannot go on by itself, and waits for a person".to_string());
+        }
+        Some(StepState::InDoubt { attempt, input, error, since, .. }) => {
             (view.attempt, view.input, view.at) = (Some(*attempt), Some(Value::clone(input)), Some(since.to_string()));
             view.error = Some(error.clone());
             view.note = Some("it may have happened, and only a person can tell".to_string());
@@ -198,6 +234,7 @@ pub fn doing(plan: &Plan, state: &RunState) -> String {
                 StepState::Waiting { .. } => format!("{} waits for {}", spec.id, waits_for(step)),
                 StepState::BackingOff { retry_at, .. } => format!("{} tries again at {retry_at}", spec.id),
                 StepState::InDoubt { .. } => format!("{} is in doubt", spec.id),
+                StepState::Incident { error, .. } => format!("{} needs a person: {}", spec.id, error.message),
                 StepState::Running { .. }
                 | StepState::Completed { .. }
                 | StepState::Skipped { .. }
@@ -249,6 +286,49 @@ pub(crate) fn approval(state: &RunState, step: &StepId) -> Option<ApprovalView> 
         decisions: decisions.iter().map(|d| format!("{}: {}", d.by, verdict(d.verdict))).collect(),
         expires_at: wait.deadline.as_ref().map(|d| d.at.to_string()),
         subject_sha256: approval.subject_sha256.clone(),
+    })
+}
+
+/// The steps of a run that need a person.
+pub(crate) fn incidents(plan: &Plan, state: &RunState) -> Vec<IncidentView> {
+    plan.ordered().filter_map(|spec| incident(spec, state)).collect()
+}
+
+fn incident(spec: &PlanStep, state: &RunState) -> Option<IncidentView> {
+    let (kind, attempt, input, error, intents, since) = match state.steps.get(&spec.id)? {
+        StepState::Incident { attempt, input, error, intents, since, .. } => {
+            ("incident", *attempt, input.clone(), error, intents, since)
+        }
+        StepState::InDoubt { attempt, input, error, intents, since } => {
+            ("in_doubt", *attempt, Some(input.clone()), error, intents, since)
+        }
+        _ => return None,
+    };
+    let (run, step) = (&state.run, &spec.id);
+    let ways_out = match kind {
+        "incident" => vec![
+            format!("engross runs retry {run} {step}"),
+            format!("engross runs skip {run} {step} --outputs '{{…}}'"),
+        ],
+        _ => vec![
+            format!("engross in-doubt happened {run} {step} --outputs '{{…}}'"),
+            format!("engross in-doubt not-done {run} {step}"),
+        ],
+    };
+    Some(IncidentView {
+        run: run.clone(),
+        run_title: state.title.clone(),
+        workflow: state.workflow.clone(),
+        step: step.clone(),
+        uses: spec.uses.clone(),
+        kind: kind.to_string(),
+        attempt,
+        since: since.to_string(),
+        error: error.clone(),
+        input: input.map(|input| Value::clone(&input)),
+        key: state.idempotency_key(step).to_string(),
+        last_intent: intents.map(|intents| intents.last.to_string()),
+        ways_out: ways_out.into_iter().chain([format!("engross runs cancel {run}")]).collect(),
     })
 }
 
@@ -308,10 +388,19 @@ fn words(event: &Event) -> String {
         Event::StepCompleted { outcome, error: Some(error), .. } => format!("{outcome}: {error}"),
         Event::StepCompleted { outcome, resolved_by, .. } => format!("{outcome}{}", resolved(resolved_by)),
         Event::StepInDoubt { error, .. } => format!("in doubt: {error}"),
+        Event::IncidentRaised { error, .. } => format!("incident: {error}"),
+        Event::StepResumed { by, not_done, comment, .. } => {
+            let what = if *not_done { "says that it did not happen, and has it tried again" } else { "has it tried again" };
+            format!("{by} {what}{}", because(comment.as_ref()))
+        }
+        Event::StepsReset { steps, by, comment, .. } => {
+            let steps: Vec<&str> = steps.iter().map(StepId::as_str).collect();
+            format!("{by} has run again: {}{}", steps.join(", "), because(comment.as_ref()))
+        }
         Event::StepSkipped { reason, .. } => format!("skipped: {}", skipped(reason)),
         Event::StepCancelled { .. } => "given up".to_string(),
         Event::CancelRequested { by, reason, .. } => {
-            format!("cancelled by {by}{}", reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default())
+            format!("cancelled by {by}{}", because(reason.as_ref()))
         }
         Event::RunEnded { status, problem, .. } => match problem {
             Some(problem) => format!("{}: {}", status.as_str(), problem.message),
@@ -320,12 +409,17 @@ fn words(event: &Event) -> String {
     }
 }
 
-fn resolved(by: &ResolvedBy) -> &'static str {
+fn because(words: Option<&String>) -> String {
+    words.map(|words| format!(": {words}")).unwrap_or_default()
+}
+
+fn resolved(by: &ResolvedBy) -> String {
     match by {
-        ResolvedBy::Execution | ResolvedBy::Decision => "",
-        ResolvedBy::Reconcile => " (found by looking it up)",
-        ResolvedBy::Event(_) => " (resolved by webhook or event)",
-        ResolvedBy::Poll => " (resolved by poll)",
-        ResolvedBy::Timer => " (time is up)",
+        ResolvedBy::Execution | ResolvedBy::Decision => String::new(),
+        ResolvedBy::Reconcile => " (found by looking it up)".to_string(),
+        ResolvedBy::Event(_) => " (resolved by webhook or event)".to_string(),
+        ResolvedBy::Poll => " (resolved by poll)".to_string(),
+        ResolvedBy::Timer => " (time is up)".to_string(),
+        ResolvedBy::Person { by, comment } => format!(" (says {by}{})", because(comment.as_ref())),
     }
 }

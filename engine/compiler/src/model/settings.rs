@@ -85,7 +85,7 @@ pub(super) fn retry(findings: &mut Findings<'_>, node: &Node, base: &RetryPolicy
 
 /// `on_error`.
 pub(super) fn on_error(findings: &mut Findings<'_>, node: &Node) -> OnError {
-    let choices = [("fail", OnError::Fail), ("continue", OnError::Continue)];
+    let choices = [("incident", OnError::Incident), ("fail", OnError::Fail), ("continue", OnError::Continue)];
     choice(findings, node, "on_error", "`on_error`", &choices).unwrap_or_default()
 }
 
