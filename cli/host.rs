@@ -102,8 +102,11 @@ pub async fn start(config: &Config, listen: SocketAddr, program: &str) -> Result
     };
     let store = open(&config.data, program).await?;
     let tokens = Tokens::of(config);
-    let connections = connections(config, &registry, &tokens)?;
+    let mut connections = connections(config, &registry, &tokens)?;
     let listener = Server::bind(&options).await?;
+    let here = listener.local_addr().context("the server has no address")?;
+    let base = config.public_url.clone().unwrap_or_else(|| format!("http://{here}"));
+    connections.values_mut().for_each(|connection| address(connection, &base, config.public_url.is_some()));
     let files = FileStore::local(&config.files).with_context(|| format!("cannot use {}", config.files.display()))?;
     let committer = Committer::start(store.clone() as Arc<dyn Store>);
     let engine = Engine::start(Options {
@@ -269,6 +272,23 @@ pub async fn interrupted() {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminated => {}
     }
+}
+
+/// Tells a connection where its webhooks go. Without a public address only stand-ins on this machine can reach it, and no
+/// other provider is given an address that leads nowhere.
+pub fn address(connection: &mut Arc<Connection>, base: &str, is_public: bool) {
+    let is_near = connection.base_url.as_ref().is_some_and(|url| match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    });
+    if !is_public && !is_near {
+        return;
+    }
+    let Some(token) = connection.webhook.token.as_ref().map(|token| token.expose_secret().to_string()) else { return };
+    let url = hook_url(base, &connection.name, &token);
+    Arc::make_mut(connection).webhook.url = Some(url.into());
 }
 
 /// Where a connection's webhooks go, behind the address of a server.

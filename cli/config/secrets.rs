@@ -76,6 +76,7 @@ impl ConnectionConfig {
         };
         let webhook = WebhookSettings {
             token: Some(option("token").unwrap_or_else(|| made_up(name)).into()),
+            url: None,
             secret: option("secret").map(SecretString::from),
             header: option("header"),
             scheme: option("scheme"),

@@ -133,6 +133,7 @@ impl Engine {
             timers_cleared,
             waits_set,
             waits_cleared,
+            marks: Vec::new(),
         };
         self.inner.committer.write(Write::Run(Box::new(commit))).await?;
         if wakes_earlier {

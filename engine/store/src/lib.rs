@@ -23,6 +23,6 @@ pub use lock::{Holder, Lock, holder};
 pub use memory::MemoryStore;
 pub use sled_store::SledStore;
 pub use store::{
-    Commit, Conflict, DueTimers, Error, InboxEntry, InboxQuery, Result, RunHead, RunQuery, Store, StoredPlan, Timer,
-    WaitRow, Write,
+    Commit, Conflict, DueTimers, Error, InboxEntry, InboxQuery, InboxRow, Result, RunHead, RunQuery, Store, StoredPlan,
+    Timer, WaitRow, Write,
 };

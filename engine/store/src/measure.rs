@@ -27,10 +27,15 @@ pub(crate) fn measure(write: &Write) -> Result<usize> {
             for wait in commit.waits_set.iter().chain(&commit.waits_cleared) {
                 bytes = bytes.saturating_add(of("a wait", wait)?);
             }
+            for mark in &commit.marks {
+                bytes = bytes.saturating_add(of("a mark", mark)?);
+            }
             Ok(bytes)
         }
         Write::Inbox(entry) => of("the event", entry),
-        Write::Matched(id) => of("the event's id", id),
+        Write::Matched(id) | Write::Forget(id) => of("the event's id", id),
+        Write::Mark { name, value } => of("a mark", &(name, value)),
+        Write::Remove(run) => of("the run's id", run),
     }
 }
 

@@ -5,11 +5,13 @@
 
 use crate::measure::measure;
 use crate::{
-    Commit, Conflict, DueTimers, InboxEntry, InboxQuery, Result, RunHead, RunQuery, Store, StoredPlan, Timer, WaitRow,
-    Write,
+    Commit, Conflict, DueTimers, InboxEntry, InboxQuery, InboxRow, Result, RunHead, RunQuery, Store, StoredPlan, Timer,
+    WaitRow, Write,
 };
 use engross_core::{EventId, PlanDigest, Record, RunId, Timestamp};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A store in memory. Clones share what they hold.
@@ -28,6 +30,7 @@ struct Facts {
     waits: BTreeSet<WaitRow>,
     inbox: BTreeMap<EventId, InboxEntry>,
     unmatched: BTreeSet<EventId>,
+    marks: BTreeMap<String, Value>,
 }
 
 impl MemoryStore {
@@ -58,17 +61,57 @@ impl Facts {
                 self.unmatched.remove(id);
                 Ok(())
             }
+            Write::Mark { name, value } => {
+                self.mark(name, value.as_ref());
+                Ok(())
+            }
+            Write::Remove(run) => self.remove(run),
+            Write::Forget(id) => {
+                if self.unmatched.contains(id) {
+                    return Err(Conflict::Open);
+                }
+                self.inbox.remove(id);
+                Ok(())
+            }
         }
+    }
+
+    fn mark(&mut self, name: &str, value: Option<&Value>) {
+        match value {
+            Some(value) => self.marks.insert(name.to_owned(), value.clone()),
+            None => self.marks.remove(name),
+        };
+    }
+
+    fn remove(&mut self, run: &RunId) -> std::result::Result<(), Conflict> {
+        let Some(head) = self.heads.get(run) else {
+            return Ok(());
+        };
+        if !head.status.is_over() {
+            return Err(Conflict::Open);
+        }
+        if !head.holds_its_key()
+            && let Some(key) = &head.key
+        {
+            let key = (head.workflow.clone(), key.clone());
+            if self.keys.get(&key) == Some(run) {
+                self.keys.remove(&key);
+            }
+        }
+        self.heads.remove(run);
+        self.journals.remove(run);
+        Ok(())
     }
 
     fn commit(&mut self, commit: &Commit) -> std::result::Result<(), Conflict> {
         let held = self.heads.get(&commit.run);
         commit.fits(held.map_or(0, |head| head.seq))?;
-        if held.is_none()
+        if commit.claims_its_key(held)
             && let Some(key) = &commit.head.key
         {
             let key = (commit.head.workflow.clone(), key.clone());
             if let Some(holder) = self.keys.get(&key)
+                && *holder != commit.run
                 && self.heads.get(holder).is_none_or(RunHead::holds_its_key)
             {
                 return Err(Conflict::KeyTaken { holder: holder.clone() });
@@ -88,6 +131,9 @@ impl Facts {
             self.waits.remove(wait);
         }
         self.waits.extend(commit.waits_set.iter().cloned());
+        for (name, value) in &commit.marks {
+            self.mark(name, value.as_ref());
+        }
         Ok(())
     }
 }
@@ -147,6 +193,61 @@ impl Store for MemoryStore {
         found.sort_by_key(|entry| entry.event.received_at);
         Ok(found)
     }
+
+    fn mark(&self, name: &str) -> Result<Option<Value>> {
+        Ok(self.facts().marks.get(name).cloned())
+    }
+
+    fn marks(&self, prefix: &str) -> Result<Vec<(String, Value)>> {
+        let facts = self.facts();
+        let found = facts.marks.iter().filter(|(name, _)| name.starts_with(prefix));
+        Ok(found.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
+    fn settled(&self, before: Timestamp, limit: usize) -> Result<Vec<EventId>> {
+        let facts = self.facts();
+        let settled = facts.inbox.values().map(|entry| &entry.event).filter(|event| event.received_at < before);
+        let mut settled: Vec<_> = settled.filter(|event| !facts.unmatched.contains(&event.id)).collect();
+        settled.sort_by_key(|event| event.received_at);
+        Ok(settled.into_iter().take(limit).map(|event| event.id.clone()).collect())
+    }
+
+    fn all_runs(&self, after: Option<&RunId>, limit: usize) -> Result<Vec<RunHead>> {
+        Ok(page(&self.facts().heads, after, limit).map(|(_, head)| head.clone()).collect())
+    }
+
+    fn all_plans(&self, after: Option<&PlanDigest>, limit: usize) -> Result<Vec<StoredPlan>> {
+        Ok(page(&self.facts().plans, after, limit).map(|(_, plan)| plan.clone()).collect())
+    }
+
+    fn all_timers(&self, after: Option<&Timer>, limit: usize) -> Result<Vec<Timer>> {
+        let facts = self.facts();
+        let page = facts.timers.range((after.map_or(Unbounded, Excluded), Unbounded)).take(limit);
+        Ok(page.cloned().collect())
+    }
+
+    fn all_waits(&self, after: Option<&WaitRow>, limit: usize) -> Result<Vec<WaitRow>> {
+        let facts = self.facts();
+        let page = facts.waits.range((after.map_or(Unbounded, Excluded), Unbounded)).take(limit);
+        Ok(page.cloned().collect())
+    }
+
+    fn all_events(&self, after: Option<&EventId>, limit: usize) -> Result<Vec<InboxRow>> {
+        let facts = self.facts();
+        let row = |(id, entry): (&EventId, &InboxEntry)| InboxRow {
+            entry: entry.clone(),
+            settled: !facts.unmatched.contains(id),
+        };
+        Ok(page(&facts.inbox, after, limit).map(row).collect())
+    }
+}
+
+fn page<'a, K: Ord, V>(
+    all: &'a BTreeMap<K, V>,
+    after: Option<&K>,
+    limit: usize,
+) -> impl Iterator<Item = (&'a K, &'a V)> {
+    all.range((after.map_or(Unbounded, Excluded), Unbounded)).take(limit)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use engross_core::{
     TimerId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What a store answers.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -18,6 +19,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 ///   one whose records do not follow on from it or whose head is not at its last record.
 /// - A run's key is claimed by its first commit. It is held while the run is open, and for ever once it has succeeded: a second
 ///   start with it attaches to that run. After any other end ([`RunHead::holds_its_key`]) the next start with it claims it.
+///   When such a run is opened again, its key is claimed anew.
 /// - Index rows of one commit: what is cleared goes first, so that what is set stays.
 /// - In a store that several processes share, a commit whose `fence` is older than the run's lease is refused.
 /// - Reads see everything that an earlier `write` accepted.
@@ -80,6 +82,57 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// As `head`.
     fn inbox(&self, query: &InboxQuery) -> Result<Vec<InboxEntry>>;
+
+    /// The value of a mark.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn mark(&self, name: &str) -> Result<Option<Value>>;
+
+    /// Every mark whose name begins like this, in the order of the names.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn marks(&self, prefix: &str) -> Result<Vec<(String, Value)>>;
+
+    /// Up to `limit` ids of settled events that were received before a time, oldest first: what [`Write::Forget`] may remove.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn settled(&self, before: Timestamp, limit: usize) -> Result<Vec<EventId>>;
+
+    /// Up to `limit` heads of all runs that come after this one, oldest first. This and the other whole scans are for checks
+    /// and exports: each has an order that is always the same, so that a reader who asks for what comes after the last one
+    /// misses nothing that was there all the time. Names longer than [`crate::limits::KEY_TEXT_BYTES_MAX`] may come in
+    /// another order than that of their text.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn all_runs(&self, after: Option<&RunId>, limit: usize) -> Result<Vec<RunHead>>;
+
+    /// Up to `limit` plans after this one, in the order of their digests.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn all_plans(&self, after: Option<&PlanDigest>, limit: usize) -> Result<Vec<StoredPlan>>;
+
+    /// Up to `limit` timers after this one, in the order of [`Timer`].
+    ///
+    /// # Errors
+    /// As `head`.
+    fn all_timers(&self, after: Option<&Timer>, limit: usize) -> Result<Vec<Timer>>;
+
+    /// Up to `limit` waits after this one, in an order of the store's own: one has them by run, another by topic.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn all_waits(&self, after: Option<&WaitRow>, limit: usize) -> Result<Vec<WaitRow>>;
+
+    /// Up to `limit` events of the inbox after this one, in the order of their ids.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn all_events(&self, after: Option<&EventId>, limit: usize) -> Result<Vec<InboxRow>>;
 }
 
 /// One thing to be written.
@@ -91,6 +144,20 @@ pub enum Write {
     Inbox(InboxEntry),
     /// Every wait that wanted this event has been told. Nothing happens when it is said twice or of an unknown event.
     Matched(EventId),
+    /// A small value under a name of its own, where a feed or a schedule notes how far it has come and a connection counts.
+    /// The last write wins.
+    Mark {
+        /// Its name: `feed/crm/cursor`.
+        name: String,
+        /// What stands there from now on; none removes it.
+        value: Option<Value>,
+    },
+    /// A run that is over goes: its head, its journal, its place in lists. What it holds for ever, the key of a run that
+    /// succeeded, stays. Refused as [`Conflict::Open`] when it is not over. Nothing happens when it is not there.
+    Remove(RunId),
+    /// An event goes from the inbox; the same event would be taken for a new one if it came again. Refused as
+    /// [`Conflict::Open`] when it is not settled. Nothing happens when it is not there.
+    Forget(EventId),
 }
 
 /// A run's turn: its new facts, and the index rows that follow from its new state.
@@ -116,6 +183,8 @@ pub struct Commit {
     pub waits_set: Vec<WaitRow>,
     /// Waits that were held and are not any more.
     pub waits_cleared: Vec<WaitRow>,
+    /// Marks that change together with the run, as in [`Write::Mark`].
+    pub marks: Vec<(String, Option<Value>)>,
 }
 
 impl Commit {
@@ -136,6 +205,11 @@ impl Commit {
         }
         Ok(())
     }
+
+    /// Whether this commit asks for the run's key: the first one does, and one that opens a run again that had let go of it.
+    pub(crate) fn claims_its_key(&self, held: Option<&RunHead>) -> bool {
+        held.is_none_or(|held| !held.holds_its_key() && self.head.holds_its_key())
+    }
 }
 
 /// Why a write was refused. Nothing of it was written.
@@ -149,7 +223,7 @@ pub enum Conflict {
         /// What is.
         actual: u64,
     },
-    /// Another run holds the key that this new run asks for.
+    /// Another run holds the key that this run asks for, because it is new or is to be opened again.
     #[error("run {holder} holds this key")]
     KeyTaken {
         /// The other run.
@@ -161,6 +235,9 @@ pub enum Conflict {
     /// The writer's lease on the run is over.
     #[error("another process has taken the run over")]
     Fenced,
+    /// What is to be removed is still needed: the run is not over, or a wait may still want the event.
+    #[error("it is still needed: only a run that is over and an event that is settled can be removed")]
+    Open,
 }
 
 /// The store cannot do what it must.
@@ -261,6 +338,16 @@ impl RunHead {
                 Summary::Waiting => false,
             }
     }
+
+    /// Whether the run stands still until a person decides, which is what [`RunQuery::attention`] asks. Every such run owes
+    /// work, too, so that the list of those is where to look.
+    pub fn needs_attention(&self) -> bool {
+        self.owes_work()
+            && match self.summary {
+                Summary::InDoubt => true,
+                Summary::Working | Summary::Waiting | Summary::Idle => false,
+            }
+    }
 }
 
 /// Which runs to list. Each condition narrows.
@@ -271,6 +358,8 @@ pub struct RunQuery {
     /// Only runs that may owe work now ([`RunHead::owes_work`]): a step is running, or a waiting one has to look. Recovery
     /// starts with these.
     pub working: bool,
+    /// Only runs that stand still until a person decides ([`RunHead::needs_attention`]).
+    pub attention: bool,
     /// Only runs of this workflow.
     pub workflow: Option<String>,
     /// Only runs older than this one: for the next page.
@@ -284,6 +373,7 @@ impl RunQuery {
     pub(crate) fn accepts(&self, head: &RunHead) -> bool {
         (!self.open || !head.status.is_over())
             && (!self.working || head.owes_work())
+            && (!self.attention || head.needs_attention())
             && self.workflow.as_ref().is_none_or(|workflow| head.workflow == *workflow)
             && self.before.as_ref().is_none_or(|before| head.run < *before)
     }
@@ -340,6 +430,15 @@ pub struct InboxEntry {
     pub topic: String,
     /// Who brought it: a connection's name, or `api`.
     pub source: String,
+}
+
+/// An event of the inbox and how it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InboxRow {
+    /// The event.
+    pub entry: InboxEntry,
+    /// Whether every wait that wanted it has been told.
+    pub settled: bool,
 }
 
 /// Which events to read.

@@ -65,6 +65,9 @@ impl Setting {
 pub struct WebhookSettings {
     /// The unguessable part of the path, `/hooks/{connection}/{token}`. Made up and kept by the engine where it is not given.
     pub token: Option<SecretString>,
+    /// The whole address that providers deliver to, its token included. Set by whoever knows where the engine can be reached;
+    /// None where nobody does.
+    pub url: Option<SecretString>,
     /// What signs or accompanies each delivery, when the provider is set up so.
     pub secret: Option<SecretString>,
     /// The header it comes in, where that differs from the manifest.

@@ -39,6 +39,19 @@ pub trait Files: Send + Sync {
     /// # Errors
     /// A path that leaves the store or is taken, or a file that is not there.
     async fn publish(&self, file: &FileRef, path: &str) -> Result<String, FilesError>;
+
+    /// Whether this content is there. A store that can tell without reading it all says so in its own way, and does not look
+    /// into it then.
+    ///
+    /// # Errors
+    /// The disk or the object store refused, or what is there is seen to be something else.
+    async fn has(&self, sha256: &str) -> Result<bool, FilesError> {
+        match self.get(sha256).await {
+            Ok(_) => Ok(true),
+            Err(FilesError::NotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Why files refused.

@@ -20,7 +20,10 @@ pub use engross_core::{
     StepKind, StepResult, StepSpec, Subscription, Timestamp, Wait, WaitKind, parse_span,
 };
 pub use files::{FileRef, Files, FilesError};
-pub use provider::{Acknowledgement, IncomingEvent, Provider, RawWebhook, WebhookError};
+pub use provider::{
+    Acknowledgement, Budget, HookStanding, IncomingEvent, ProvisionAct, Provisioned, ProvisionedHook, Provider, RawWebhook,
+    Replayed, WebhookError,
+};
 pub use registry::{Registry, RegistryError};
 
 pub use step::{Preview, Reconciled, Step, StepConfig, Wake};

@@ -1,9 +1,15 @@
 //! A provider: a family of operations over one connection, and the reader of its webhooks.
+//!
+//! Besides its steps, a provider may count what a connection's month has left, set its webhooks up, and read again what it sent
+//! while nobody listened. None of these decides anything about a run.
 
-use crate::{Connection, Step};
+use crate::{Connection, Step, StepContext, StepError, Timestamp};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// A family of operations over one kind of connection.
+#[async_trait]
 pub trait Provider: Send + Sync {
     /// As connections and `uses` name it: `juro`.
     fn name(&self) -> &str;
@@ -23,6 +29,123 @@ pub trait Provider: Send + Sync {
 
     /// How the provider wants to be answered when its events are kept.
     fn acknowledgement(&self) -> Acknowledgement;
+
+    /// How many requests the connection has made in the month of `now`, and how many it has; None where nobody counts them.
+    fn budget(&self, connection: &Connection, now: Timestamp) -> Option<Budget> {
+        let _ = (connection, now);
+        None
+    }
+
+    /// Adds what an earlier process has counted for a connection in a month.
+    fn restore_budget(&self, connection: &Connection, month: &str, used: u64) {
+        let _ = (connection, month, used);
+    }
+
+    /// How often what it sent is to be read again, in milliseconds; None where it cannot be.
+    fn feed_every_ms(&self) -> Option<u64> {
+        None
+    }
+
+    /// Reads what the provider has sent since a time, as far as it keeps that: the same events, with the same `dedupe`, that
+    /// [`Provider::receive`] makes of deliveries. None as `since` means everything that may still matter.
+    ///
+    /// # Errors
+    /// The provider could not be asked.
+    async fn replay(&self, context: &StepContext, since: Option<Timestamp>) -> Result<Replayed, StepError> {
+        let _ = (context, since);
+        Ok(Replayed::default())
+    }
+
+    /// Sees to it that the provider delivers its webhooks to the connection's own address, or says how people do it.
+    ///
+    /// # Errors
+    /// The provider could not be asked, or refused; what was done before is told by the next look.
+    async fn provision(&self, context: &StepContext, act: ProvisionAct) -> Result<Provisioned, StepError> {
+        let _ = (context, act);
+        Ok(Provisioned::default())
+    }
+}
+
+/// The requests of one connection in one month of UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// `2026-11`.
+    pub month: String,
+    /// Requests that have left this engine.
+    pub used: u64,
+    /// How many there are; None where no limit is known for the connection.
+    pub limit: Option<u64>,
+    /// When the count begins anew.
+    pub resets_at: Timestamp,
+    /// Waits that have looked by themselves of late.
+    pub polling: u64,
+    /// The shortest pause between two looks of one wait that the rest of the month has room for, in milliseconds.
+    pub poll_pause_ms: u64,
+}
+
+/// What was read again.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Replayed {
+    /// The events, in the order in which they were listed.
+    pub events: Vec<IncomingEvent>,
+    /// From when the next reading has to start; None where nothing has a time.
+    pub next: Option<Timestamp>,
+}
+
+/// What is to be done about the places where webhooks are delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProvisionAct {
+    /// Look, and change nothing.
+    Look,
+    /// Create what is missing. `unlisted`: also where the provider cannot say what is there.
+    Ensure {
+        /// Whether to create what cannot be looked up before.
+        unlisted: bool,
+    },
+    /// Take away what leads to the connection's address.
+    Remove,
+}
+
+/// How a connection's webhooks are set up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provisioned {
+    /// What each set-up is for: `type`, `contract`, `team`, `account` or `manual`. Empty where there are no webhooks.
+    pub per: String,
+    /// What people have to do or to know.
+    pub instructions: Option<String>,
+    /// Each set-up that there is or should be.
+    pub hooks: Vec<ProvisionedHook>,
+}
+
+/// One set-up of webhooks at a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvisionedHook {
+    /// The kinds of events that it is for.
+    pub events: Vec<String>,
+    /// The provider's id of it.
+    pub id: Option<String>,
+    /// How it stands.
+    pub standing: HookStanding,
+}
+
+/// How a set-up of webhooks stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookStanding {
+    /// It is there and leads to the connection's address.
+    Present,
+    /// It is there; the provider does not say where it leads.
+    AddressUntold,
+    /// It is there and leads somewhere else.
+    Elsewhere,
+    /// It is not there.
+    Missing,
+    /// The provider cannot say whether it is there.
+    Unlisted,
+    /// It has just been created.
+    Created,
+    /// It has just been taken away.
+    Removed,
 }
 
 /// A webhook as it came.

@@ -1,11 +1,12 @@
 //! The way from an engine to its store: it can be told to fail, to keep writers waiting, or to end as a process does.
 
 use crate::lab::PATIENCE;
-use engross_core::{Event, PlanDigest, Record, RunId, Timestamp};
+use engross_core::{Event, EventId, PlanDigest, Record, RunId, Timestamp};
 use engross_store::{
-    Conflict, DueTimers, Error, InboxEntry, InboxQuery, MemoryStore, Result, RunHead, RunQuery, Store, StoredPlan,
-    WaitRow, Write,
+    Conflict, DueTimers, Error, InboxEntry, InboxQuery, InboxRow, MemoryStore, Result, RunHead, RunQuery, Store,
+    StoredPlan, Timer, WaitRow, Write,
 };
+use serde_json::Value;
 use std::sync::{Condvar, Mutex};
 use tokio::sync::watch;
 
@@ -65,7 +66,7 @@ impl Rigged {
 fn is_intent(write: &Write) -> bool {
     match write {
         Write::Run(commit) => commit.records.iter().any(|r| matches!(r.event, Event::EffectIntended { .. })),
-        Write::Inbox(_) | Write::Matched(_) => false,
+        Write::Inbox(_) | Write::Matched(_) | Write::Mark { .. } | Write::Remove(_) | Write::Forget(_) => false,
     }
 }
 
@@ -114,5 +115,37 @@ impl Store for Rigged {
 
     fn inbox(&self, query: &InboxQuery) -> Result<Vec<InboxEntry>> {
         self.inner.inbox(query)
+    }
+
+    fn mark(&self, name: &str) -> Result<Option<Value>> {
+        self.inner.mark(name)
+    }
+
+    fn marks(&self, prefix: &str) -> Result<Vec<(String, Value)>> {
+        self.inner.marks(prefix)
+    }
+
+    fn settled(&self, before: Timestamp, limit: usize) -> Result<Vec<EventId>> {
+        self.inner.settled(before, limit)
+    }
+
+    fn all_runs(&self, after: Option<&RunId>, limit: usize) -> Result<Vec<RunHead>> {
+        self.inner.all_runs(after, limit)
+    }
+
+    fn all_plans(&self, after: Option<&PlanDigest>, limit: usize) -> Result<Vec<StoredPlan>> {
+        self.inner.all_plans(after, limit)
+    }
+
+    fn all_timers(&self, after: Option<&Timer>, limit: usize) -> Result<Vec<Timer>> {
+        self.inner.all_timers(after, limit)
+    }
+
+    fn all_waits(&self, after: Option<&WaitRow>, limit: usize) -> Result<Vec<WaitRow>> {
+        self.inner.all_waits(after, limit)
+    }
+
+    fn all_events(&self, after: Option<&EventId>, limit: usize) -> Result<Vec<InboxRow>> {
+        self.inner.all_events(after, limit)
     }
 }

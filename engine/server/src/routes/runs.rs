@@ -48,6 +48,7 @@ pub(super) async fn list(State(shared): State<Shared>, Asked(query): Asked<ListR
     let query = RunQuery {
         open: query.open,
         working: false,
+        attention: false,
         workflow: query.workflow,
         before: query.before.map(RunId::new),
         limit: query.limit.unwrap_or(RUNS_DEFAULT),

@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::conformance::samples::{commit, event, event_with, run, write};
-use crate::{DueTimers, InboxEntry, InboxQuery, MemoryStore, Result, RunHead, RunQuery, StoredPlan, WaitRow};
-use engross_core::{PlanDigest, Record, RunId, Timestamp};
+use crate::{
+    DueTimers, InboxEntry, InboxQuery, InboxRow, MemoryStore, Result, RunHead, RunQuery, StoredPlan, Timer, WaitRow,
+};
+use engross_core::{EventId, PlanDigest, Record, RunId, Timestamp};
+use serde_json::Value;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -54,6 +57,30 @@ impl Store for Staged {
     }
     fn inbox(&self, query: &InboxQuery) -> Result<Vec<InboxEntry>> {
         self.memory.inbox(query)
+    }
+    fn mark(&self, name: &str) -> Result<Option<Value>> {
+        self.memory.mark(name)
+    }
+    fn marks(&self, prefix: &str) -> Result<Vec<(String, Value)>> {
+        self.memory.marks(prefix)
+    }
+    fn settled(&self, before: Timestamp, limit: usize) -> Result<Vec<EventId>> {
+        self.memory.settled(before, limit)
+    }
+    fn all_runs(&self, after: Option<&RunId>, limit: usize) -> Result<Vec<RunHead>> {
+        self.memory.all_runs(after, limit)
+    }
+    fn all_plans(&self, after: Option<&PlanDigest>, limit: usize) -> Result<Vec<StoredPlan>> {
+        self.memory.all_plans(after, limit)
+    }
+    fn all_timers(&self, after: Option<&Timer>, limit: usize) -> Result<Vec<Timer>> {
+        self.memory.all_timers(after, limit)
+    }
+    fn all_waits(&self, after: Option<&WaitRow>, limit: usize) -> Result<Vec<WaitRow>> {
+        self.memory.all_waits(after, limit)
+    }
+    fn all_events(&self, after: Option<&EventId>, limit: usize) -> Result<Vec<InboxRow>> {
+        self.memory.all_events(after, limit)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What every store must do, as functions that each implementation calls from its tests.
 //!
 //! A check gets a way to open one place again and again: a second opening, after the first store is dropped, must find what
-//! the first has kept. `runs`, `indexes`, `inbox` and `values` say it case by case; `model` compares a store with the
+//! the first has kept. `runs`, `indexes`, `inbox`, `upkeep` and `values` say it case by case; `model` compares a store with the
 //! reference over random histories. Checks fail by panicking, as tests do.
 
 mod inbox;
@@ -9,10 +9,12 @@ mod indexes;
 mod model;
 mod runs;
 pub(crate) mod samples;
+mod upkeep;
 mod values;
 
-use crate::{Conflict, InboxEntry, InboxQuery, RunHead, RunQuery, Store, StoredPlan, Timer, WaitRow, Write};
-use engross_core::{Record, RunId, Timestamp};
+use crate::{Conflict, InboxEntry, InboxQuery, InboxRow, RunHead, RunQuery, Store, StoredPlan, Timer, WaitRow, Write};
+use engross_core::{EventId, Record, RunId, Timestamp};
+use serde_json::Value;
 
 /// Opens one place. The store that an earlier call gave is dropped before the next call.
 pub type Open = dyn Fn() -> Box<dyn Store>;
@@ -39,6 +41,13 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("an event is kept once", inbox::an_event_is_kept_once),
     ("events come in order from a time on", inbox::events_come_in_order_from_a_time_on),
     ("an event is unmatched until it is settled", inbox::an_event_is_unmatched_until_it_is_settled),
+    ("marks are kept by name", upkeep::marks_are_kept_by_name),
+    ("marks go with their commit", upkeep::marks_go_with_their_commit),
+    ("a run that is opened again claims its key", upkeep::a_run_that_is_opened_again_claims_its_key),
+    ("a run that is over can be removed", upkeep::a_run_that_is_over_can_be_removed),
+    ("settled events can be forgotten", upkeep::settled_events_can_be_forgotten),
+    ("runs in doubt are found", upkeep::runs_in_doubt_are_found),
+    ("scans see everything once", upkeep::scans_see_everything_once),
     ("long values come back whole", values::long_values_come_back_whole),
     ("numbers come back to the last bit", values::numbers_come_back_to_the_last_bit),
     ("what cannot be kept is refused without harm", values::what_cannot_be_kept_is_refused_without_harm),
@@ -71,6 +80,11 @@ pub struct View {
     waits: Vec<Vec<WaitRow>>,
     topics: Vec<Vec<InboxEntry>>,
     unmatched: Vec<InboxEntry>,
+    settled: Vec<EventId>,
+    events: Vec<InboxRow>,
+    all_plans: Vec<StoredPlan>,
+    all_waits: Vec<WaitRow>,
+    marks: Vec<(String, Value)>,
 }
 
 /// Asks a store for everything it has, with the waits and events of these topics.
@@ -87,6 +101,9 @@ pub fn view(store: &dyn Store, topics: &[&str]) -> View {
     for head in &heads {
         assert_eq!(store.head(&head.run).expect("a store has the heads it lists").as_ref(), Some(head));
     }
+    let mut oldest_first = store.all_runs(None, usize::MAX).expect("a store scans its runs");
+    oldest_first.reverse();
+    assert_eq!(oldest_first, heads, "the scan of all runs and the list differ");
     let journals =
         heads.iter().map(|head| store.journal(&head.run, 0, usize::MAX).expect("a store reads its journals"));
     let key_holders = heads.iter().map(|head| {
@@ -101,6 +118,9 @@ pub fn view(store: &dyn Store, topics: &[&str]) -> View {
     });
     let due = store.due(Timestamp::from_millis(i64::MAX), usize::MAX).expect("a store reads its timers");
     assert_eq!(due.next, None, "a timer is left over although all were asked for");
+    assert_eq!(store.all_timers(None, usize::MAX).expect("a store scans its timers"), due.timers);
+    let mut all_waits = store.all_waits(None, usize::MAX).expect("a store scans its waits");
+    all_waits.sort();
     View {
         open: ids(list(true, false)),
         working: ids(list(false, true)),
@@ -111,6 +131,11 @@ pub fn view(store: &dyn Store, topics: &[&str]) -> View {
         waits: waits.collect(),
         topics: entries.collect(),
         unmatched: store.inbox(&InboxQuery::Unmatched).expect("a store reads its inbox"),
+        settled: store.settled(Timestamp::from_millis(i64::MAX), usize::MAX).expect("a store reads its inbox"),
+        events: store.all_events(None, usize::MAX).expect("a store scans its inbox"),
+        all_plans: store.all_plans(None, usize::MAX).expect("a store scans its plans"),
+        all_waits,
+        marks: store.marks("").expect("a store reads its marks"),
         heads,
     }
 }

@@ -35,7 +35,10 @@ pub(super) fn random_histories_agree_with_the_reference(open: &Open) {
 }
 
 fn random_write(dice: &mut Dice, reference: &MemoryStore) -> Write {
-    match dice.below(10) {
+    match dice.below(14) {
+        10 => Write::Mark { name: random_topic(dice).into(), value: (dice.below(3) > 0).then(|| dice.below(9).into()) },
+        11 => Write::Remove(random_run(dice)),
+        12 | 13 => Write::Forget(random_event(dice).as_str().into()),
         0 | 1 => Write::Inbox(event(&random_event(dice), random_topic(dice), random_ms(dice))),
         2 => Write::Matched(random_event(dice).as_str().into()),
         _ => random_commit(dice, reference),
@@ -50,7 +53,8 @@ fn random_commit(dice: &mut Dice, reference: &MemoryStore) -> Write {
     let mut commit = commit(&run, after, dice.below(4));
     commit.head.key = (dice.below(2) == 0).then(|| format!("key {}", dice.below(4)));
     commit.head.status =
-        [RunStatus::Running, RunStatus::Cancelling, RunStatus::Failed][usize::try_from(dice.below(3)).unwrap_or(0)];
+        [RunStatus::Running, RunStatus::Cancelling, RunStatus::Failed, RunStatus::Succeeded, RunStatus::Stopped]
+            [usize::try_from(dice.below(5)).unwrap_or(0)];
     commit.head.summary = [Summary::Working, Summary::Waiting, Summary::Idle, Summary::InDoubt]
         [usize::try_from(dice.below(4)).unwrap_or(0)];
     commit.head.doing = "long ".repeat(usize::try_from(dice.below(2_000)).unwrap_or(0));
@@ -68,6 +72,9 @@ fn random_commit(dice: &mut Dice, reference: &MemoryStore) -> Write {
     };
     commit.waits_set = vec![waits()];
     commit.waits_cleared = vec![waits(), waits()];
+    if dice.below(4) == 0 {
+        commit.marks = vec![(random_topic(dice).into(), Some(dice.below(9).into()))];
+    }
     write(commit)
 }
 
@@ -78,6 +85,7 @@ fn compare_questions(dice: &mut Dice, store: &dyn Store, reference: &MemoryStore
     let query = RunQuery {
         open: dice.below(2) == 0,
         working: dice.below(2) == 0,
+        attention: dice.below(3) == 0,
         workflow: None,
         before: (dice.below(2) == 0).then(|| random_run(dice)),
         limit,

@@ -51,6 +51,7 @@ pub(crate) fn commit(run: &RunId, after: u64, count: u64) -> Commit {
         timers_cleared: Vec::new(),
         waits_set: Vec::new(),
         waits_cleared: Vec::new(),
+        marks: Vec::new(),
     }
 }
 

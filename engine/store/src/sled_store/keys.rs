@@ -13,6 +13,8 @@
 //! | `i/` | topic, time, event | an event of the inbox |
 //! | `x/` | event | where in the inbox it is |
 //! | `u/` | time, event | the same, as long as it is not settled |
+//! | `s/` | time, event | the same, once it is settled |
+//! | `n/` | name | a mark |
 //! | `p/` | another key, number | the rest of a long value |
 //! | `m/` | `format`, `batches` | the format of all this, the number of the last batch |
 
@@ -69,8 +71,12 @@ pub(super) fn run_key(workflow: &str, key: &str) -> Key {
     with_text(with_text(space(b'k'), workflow), key)
 }
 
+pub(super) fn plans() -> Key {
+    space(b'd')
+}
+
 pub(super) fn plan(digest: &PlanDigest) -> Key {
-    with_text(space(b'd'), digest.as_str())
+    with_text(plans(), digest.as_str())
 }
 
 pub(super) fn timers() -> Key {
@@ -94,8 +100,12 @@ pub(super) fn timer(timer: &Timer) -> Key {
     key
 }
 
+pub(super) fn all_waits() -> Key {
+    space(b'w')
+}
+
 pub(super) fn waits(topic: &str) -> Key {
-    with_text(space(b'w'), topic)
+    with_text(all_waits(), topic)
 }
 
 pub(super) fn wait(wait: &WaitRow) -> Key {
@@ -122,8 +132,12 @@ pub(super) fn event(topic: &str, received_at: Timestamp, id: &EventId) -> Key {
     with_text(topic_since(topic, received_at), id.as_str())
 }
 
+pub(super) fn event_ids() -> Key {
+    space(b'x')
+}
+
 pub(super) fn event_id(id: &EventId) -> Key {
-    with_text(space(b'x'), id.as_str())
+    with_text(event_ids(), id.as_str())
 }
 
 pub(super) fn unmatched() -> Key {
@@ -132,6 +146,28 @@ pub(super) fn unmatched() -> Key {
 
 pub(super) fn unmatched_event(received_at: Timestamp, id: &EventId) -> Key {
     with_text(with_time(unmatched(), received_at), id.as_str())
+}
+
+pub(super) fn settled() -> Key {
+    space(b's')
+}
+
+pub(super) fn settled_event(received_at: Timestamp, id: &EventId) -> Key {
+    with_text(with_time(settled(), received_at), id.as_str())
+}
+
+pub(super) fn marks() -> Key {
+    space(b'n')
+}
+
+pub(super) fn mark(name: &str) -> Key {
+    with_text(marks(), name)
+}
+
+/// How the keys of all marks begin whose names begin like this. It may fit others as well, because long names are cut.
+pub(super) fn marks_like(prefix: &str) -> Key {
+    let bytes = prefix.as_bytes();
+    with_bytes(marks(), bytes.get(..KEY_TEXT_BYTES_CUT).unwrap_or(bytes))
 }
 
 /// The rest of a long value; numbered from 1, because the first piece is in the row itself.
@@ -165,18 +201,23 @@ fn space(letter: u8) -> Key {
 /// Long text would make pages of keys too large for sled; it is cut, and ends with `00 02` and its digest.
 fn with_text(mut key: Key, text: &str) -> Key {
     let bytes = text.as_bytes();
-    let cut = bytes.len() > KEY_TEXT_BYTES_MAX;
-    for byte in bytes.iter().take(if cut { KEY_TEXT_BYTES_CUT } else { KEY_TEXT_BYTES_MAX }) {
-        key.push(*byte);
-        if *byte == 0 {
-            key.push(0xFF);
-        }
-    }
-    if cut {
+    let cut = if bytes.len() > KEY_TEXT_BYTES_MAX { bytes.get(..KEY_TEXT_BYTES_CUT) } else { None };
+    key = with_bytes(key, cut.unwrap_or(bytes));
+    if cut.is_some() {
         key.extend_from_slice(&[0, 2]);
         key.extend_from_slice(&Sha256::digest(bytes));
     } else {
         key.extend_from_slice(&[0, 1]);
+    }
+    key
+}
+
+fn with_bytes(mut key: Key, bytes: &[u8]) -> Key {
+    for byte in bytes {
+        key.push(*byte);
+        if *byte == 0 {
+            key.push(0xFF);
+        }
     }
     key
 }

@@ -17,13 +17,14 @@ mod write;
 use crate::disk::{create_private_dir, sync_dir};
 use crate::limits::{SETTLE_PAUSE_MS, SETTLE_TRIES_MAX, SLED_CACHE_BYTES};
 use crate::{
-    Conflict, DueTimers, Error, Holder, InboxEntry, InboxQuery, Lock, Result, RunHead, RunQuery, Store, StoredPlan,
-    WaitRow, Write,
+    Conflict, DueTimers, Error, Holder, InboxEntry, InboxQuery, InboxRow, Lock, Result, RunHead, RunQuery, Store,
+    StoredPlan, Timer, WaitRow, Write,
 };
 use anchor::Anchor;
-use engross_core::{PlanDigest, Record, RunId, Timestamp};
+use engross_core::{EventId, PlanDigest, Record, RunId, Timestamp};
 use guard::guarded;
 use rows::Staged;
+use serde_json::Value;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
@@ -217,6 +218,38 @@ impl Store for SledStore {
             InboxQuery::Topic { topic, since } => read::topic(db, topic, *since),
             InboxQuery::Unmatched => read::unmatched(db),
         })
+    }
+
+    fn mark(&self, name: &str) -> Result<Option<Value>> {
+        self.read("reading a mark", |db| read::mark(db, name))
+    }
+
+    fn marks(&self, prefix: &str) -> Result<Vec<(String, Value)>> {
+        self.read("reading marks", |db| read::marks(db, prefix))
+    }
+
+    fn settled(&self, before: Timestamp, limit: usize) -> Result<Vec<EventId>> {
+        self.read("reading settled events", |db| read::settled(db, before, limit))
+    }
+
+    fn all_runs(&self, after: Option<&RunId>, limit: usize) -> Result<Vec<RunHead>> {
+        self.read("reading all runs", |db| read::page(db, &keys::heads(), after.map(keys::head), limit))
+    }
+
+    fn all_plans(&self, after: Option<&PlanDigest>, limit: usize) -> Result<Vec<StoredPlan>> {
+        self.read("reading all plans", |db| read::page(db, &keys::plans(), after.map(keys::plan), limit))
+    }
+
+    fn all_timers(&self, after: Option<&Timer>, limit: usize) -> Result<Vec<Timer>> {
+        self.read("reading all timers", |db| read::page(db, &keys::timers(), after.map(keys::timer), limit))
+    }
+
+    fn all_waits(&self, after: Option<&WaitRow>, limit: usize) -> Result<Vec<WaitRow>> {
+        self.read("reading all waits", |db| read::page(db, &keys::all_waits(), after.map(keys::wait), limit))
+    }
+
+    fn all_events(&self, after: Option<&EventId>, limit: usize) -> Result<Vec<InboxRow>> {
+        self.read("reading the whole inbox", |db| read::all_events(db, after, limit))
     }
 }
 

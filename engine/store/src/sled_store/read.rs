@@ -2,12 +2,13 @@
 
 use super::keys::{self, Key};
 use super::rows::{get, get_json, json_of, value_of};
-use super::write::{Filed, run_id};
-use crate::{DueTimers, Error, InboxEntry, Result, RunHead, RunQuery, Timer, WaitRow};
-use engross_core::{Record, RunId, Timestamp};
+use super::write::{Filed, Marked, run_id};
+use crate::{DueTimers, Error, InboxEntry, InboxRow, Result, RunHead, RunQuery, Timer, WaitRow};
+use engross_core::{EventId, Record, RunId, Timestamp};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use sled::Db;
-use std::ops::Range;
+use std::ops::{Bound, RangeBounds};
 
 pub(super) fn head(db: &Db, run: &RunId) -> Result<Option<RunHead>> {
     get_json(db, &keys::head(run))
@@ -37,7 +38,8 @@ pub(super) fn journal(db: &Db, run: &RunId, after: u64, limit: usize) -> Result<
 }
 
 pub(super) fn runs(db: &Db, query: &RunQuery) -> Result<Vec<RunHead>> {
-    let (space, narrowed): (Key, fn(&RunId) -> Key) = match (query.working, query.open) {
+    let by_work = query.working || query.attention;
+    let (space, narrowed): (Key, fn(&RunId) -> Key) = match (by_work, query.open) {
         (true, _) => (keys::working_runs(), keys::working_run),
         (false, true) => (keys::open_runs(), keys::open_run),
         (false, false) => (keys::heads(), keys::head),
@@ -52,7 +54,7 @@ pub(super) fn runs(db: &Db, query: &RunQuery) -> Result<Vec<RunHead>> {
             break;
         }
         let (key, row) = found?;
-        let head: RunHead = if query.working || query.open {
+        let head: RunHead = if by_work || query.open {
             let run = run_id(&value_of(db, &key, &row)?)?;
             head(db, &run)?
                 .ok_or_else(|| Error::Damaged(format!("a list names {}, which has no head", key.escape_ascii())))?
@@ -97,12 +99,67 @@ pub(super) fn topic(db: &Db, name: &str, since: Timestamp) -> Result<Vec<InboxEn
 }
 
 pub(super) fn unmatched(db: &Db) -> Result<Vec<InboxEntry>> {
-    let entries = values::<Filed>(db, keys::below(&keys::unmatched())).map(|filed| {
-        let filed = filed?;
-        get_json(db, &keys::event(&filed.topic, filed.received_at, &filed.id))?
-            .ok_or_else(|| Error::Damaged(format!("event {} is not in the inbox", filed.id)))
-    });
+    let entries = values::<Filed>(db, keys::below(&keys::unmatched())).map(|filed| filed_event(db, &filed?));
     entries.collect::<Result<_>>().map(in_order)
+}
+
+fn filed_event(db: &Db, filed: &Filed) -> Result<InboxEntry> {
+    get_json(db, &keys::event(&filed.topic, filed.received_at, &filed.id))?
+        .ok_or_else(|| Error::Damaged(format!("event {} is not in the inbox", filed.id)))
+}
+
+pub(super) fn settled(db: &Db, before: Timestamp, limit: usize) -> Result<Vec<EventId>> {
+    let mut found = Vec::new();
+    for filed in values::<Filed>(db, keys::below(&keys::settled())) {
+        let filed = filed?;
+        if filed.received_at >= before || found.len() >= limit {
+            break;
+        }
+        found.push((filed.received_at, filed.id));
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(_, id)| id).collect())
+}
+
+pub(super) fn mark(db: &Db, name: &str) -> Result<Option<Value>> {
+    Ok(get_json::<Marked>(db, &keys::mark(name))?.map(|mark| mark.value))
+}
+
+pub(super) fn marks(db: &Db, prefix: &str) -> Result<Vec<(String, Value)>> {
+    let like = keys::marks_like(prefix);
+    let mut marks = Vec::new();
+    for found in db.range(keys::from(like.clone(), &keys::marks())) {
+        let (key, row) = found?;
+        if !key.starts_with(&like) {
+            break;
+        }
+        let mark: Marked = json_of(db, &key, &row)?;
+        if mark.name.starts_with(prefix) {
+            marks.push((mark.name, mark.value));
+        }
+    }
+    // By name they are already but for very long ones.
+    marks.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(marks)
+}
+
+/// A page of everything in a space, after a key of it.
+pub(super) fn page<T: DeserializeOwned>(db: &Db, space: &Key, after: Option<Key>, limit: usize) -> Result<Vec<T>> {
+    values(db, after_key(space, after)).take(limit).collect()
+}
+
+pub(super) fn all_events(db: &Db, after: Option<&EventId>, limit: usize) -> Result<Vec<InboxRow>> {
+    let filed: Vec<Filed> = page(db, &keys::event_ids(), after.map(keys::event_id), limit)?;
+    let rows = filed.into_iter().map(|filed| {
+        let unsettled = keys::unmatched_event(filed.received_at, &filed.id);
+        Ok(InboxRow { entry: filed_event(db, &filed)?, settled: db.get(unsettled)?.is_none() })
+    });
+    rows.collect()
+}
+
+fn after_key(space: &Key, after: Option<Key>) -> (Bound<Key>, Bound<Key>) {
+    let all = keys::below(space);
+    (after.map_or(Bound::Included(all.start), Bound::Excluded), Bound::Excluded(all.end))
 }
 
 fn in_order(mut entries: Vec<InboxEntry>) -> Vec<InboxEntry> {
@@ -110,7 +167,7 @@ fn in_order(mut entries: Vec<InboxEntry>) -> Vec<InboxEntry> {
     entries
 }
 
-fn values<T: DeserializeOwned>(db: &Db, range: Range<Key>) -> impl Iterator<Item = Result<T>> {
+fn values<T: DeserializeOwned>(db: &Db, range: impl RangeBounds<Key>) -> impl Iterator<Item = Result<T>> {
     db.range(range).map(|found| {
         let (key, row) = found?;
         json_of(db, &key, &row)

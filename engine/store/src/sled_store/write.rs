@@ -7,6 +7,7 @@ use crate::measure::encode;
 use crate::{Commit, Conflict, Error, InboxEntry, Result, RunHead, Write};
 use engross_core::{EventId, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Where in the inbox an event is. An on-disk form.
 #[derive(Serialize, Deserialize)]
@@ -14,6 +15,13 @@ pub(super) struct Filed {
     pub(super) id: EventId,
     pub(super) topic: String,
     pub(super) received_at: Timestamp,
+}
+
+/// A mark. An on-disk form.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Marked {
+    pub(super) name: String,
+    pub(super) value: Value,
 }
 
 /// Stages one write after those that are staged already.
@@ -24,10 +32,60 @@ pub(super) fn stage(staged: &mut Staged<'_>, write: &Write) -> Result<std::resul
         Write::Matched(id) => {
             if let Some(filed) = get_json::<Filed>(staged, &keys::event_id(id))? {
                 staged.remove(&keys::unmatched_event(filed.received_at, id))?;
+                staged.put(keys::settled_event(filed.received_at, id), &encode("the event's place", &filed)?)?;
             }
             Ok(Ok(()))
         }
+        Write::Mark { name, value } => stage_mark(staged, name, value.as_ref()).map(Ok),
+        Write::Remove(run) => stage_removal(staged, run),
+        Write::Forget(id) => stage_forgetting(staged, id),
     }
+}
+
+fn stage_mark(staged: &mut Staged<'_>, name: &str, value: Option<&Value>) -> Result<()> {
+    let key = keys::mark(name);
+    match value {
+        Some(value) => staged.put(key, &encode("a mark", &Marked { name: name.to_owned(), value: value.clone() })?),
+        None => staged.remove(&key),
+    }
+}
+
+fn stage_forgetting(staged: &mut Staged<'_>, id: &EventId) -> Result<std::result::Result<(), Conflict>> {
+    let id_key = keys::event_id(id);
+    let Some(filed) = get_json::<Filed>(staged, &id_key)? else {
+        return Ok(Ok(()));
+    };
+    if staged.row(&keys::unmatched_event(filed.received_at, id))?.is_some() {
+        return Ok(Err(Conflict::Open));
+    }
+    staged.remove(&keys::settled_event(filed.received_at, id))?;
+    staged.remove(&keys::event(&filed.topic, filed.received_at, id))?;
+    staged.remove(&id_key)?;
+    Ok(Ok(()))
+}
+
+/// A run that is over is in no list, and has no timers and no waits.
+fn stage_removal(staged: &mut Staged<'_>, run: &RunId) -> Result<std::result::Result<(), Conflict>> {
+    let head_key = keys::head(run);
+    let Some(head) = get_json::<RunHead>(staged, &head_key)? else {
+        return Ok(Ok(()));
+    };
+    if !head.status.is_over() {
+        return Ok(Err(Conflict::Open));
+    }
+    if !head.holds_its_key()
+        && let Some(key) = &head.key
+    {
+        let key = keys::run_key(&head.workflow, key);
+        if get(staged, &key)?.is_some_and(|holder| holder == run.as_str().as_bytes()) {
+            staged.remove(&key)?;
+        }
+    }
+    staged.remove(&head_key)?;
+    for seq in 1..=head.seq {
+        staged.remove(&keys::record(run, seq))?;
+    }
+    Ok(Ok(()))
 }
 
 fn stage_event(staged: &mut Staged<'_>, entry: &InboxEntry) -> Result<std::result::Result<(), Conflict>> {
@@ -51,14 +109,14 @@ fn stage_commit(staged: &mut Staged<'_>, commit: &Commit) -> Result<std::result:
     if let Err(conflict) = commit.fits(held.as_ref().map_or(0, |head| head.seq)) {
         return Ok(Err(conflict));
     }
-    if held.is_none()
+    if commit.claims_its_key(held.as_ref())
         && let Some(key) = &commit.head.key
     {
         let key = keys::run_key(&commit.head.workflow, key);
         if let Some(holder) = get(staged, &key)? {
             let holder = run_id(&holder)?;
             let head: Option<RunHead> = get_json(staged, &keys::head(&holder))?;
-            if head.is_none_or(|head| head.holds_its_key()) {
+            if holder != commit.run && head.is_none_or(|head| head.holds_its_key()) {
                 return Ok(Err(Conflict::KeyTaken { holder }));
             }
         }
@@ -86,6 +144,9 @@ fn stage_commit(staged: &mut Staged<'_>, commit: &Commit) -> Result<std::result:
     }
     for wait in &commit.waits_set {
         staged.put(keys::wait(wait), &encode("a wait", wait)?)?;
+    }
+    for (name, value) in &commit.marks {
+        stage_mark(staged, name, value.as_ref())?;
     }
     Ok(Ok(()))
 }
