@@ -5,7 +5,7 @@ use crate::engine::{Engine, Inner, Published, lock};
 use crate::limits::{JOURNAL_PAGE, TURN_RETRIES_MAX};
 use crate::{Error, dispatch, view};
 use engross_core::{
-    Command, Context, Event, Input, Plan, Rejection, RunId, RunState, StepState, Turn, advance, fold,
+    Command, Context, Event, Input, Plan, Record, Rejection, RunId, RunState, StepState, Turn, advance, fold,
 };
 use engross_store::{Commit, CommitError, Conflict, RunHead, StoredPlan, Timer, WaitRow, Write};
 use std::collections::BTreeSet;

@@ -334,7 +334,7 @@ impl RunHead {
     pub fn owes_work(&self) -> bool {
         !self.status.is_over()
             && match self.summary {
-                Summary::Working | Summary::InDoubt | Summary::Idle => true,
+                Summary::Working | Summary::InDoubt | Summary::Incident | Summary::Idle => true,
                 Summary::Waiting => false,
             }
     }
@@ -344,7 +344,7 @@ impl RunHead {
     pub fn needs_attention(&self) -> bool {
         self.owes_work()
             && match self.summary {
-                Summary::InDoubt => true,
+                Summary::InDoubt | Summary::Incident => true,
                 Summary::Working | Summary::Waiting | Summary::Idle => false,
             }
     }

@@ -34,7 +34,7 @@ use std::time::Duration;
 const SLED_DIR: &str = "sled";
 
 /// The version of keys and rows together. A store with a later one is refused.
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
 
 /// A store in a directory of this machine, for one process at a time.
 #[derive(Debug)]
