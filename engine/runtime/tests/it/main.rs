@@ -11,6 +11,7 @@ mod world;
 mod approvals;
 mod attempts;
 mod chains;
+mod crash_points;
 mod crashes;
 mod events;
 mod hooks;
