@@ -24,6 +24,17 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("engross-builtin", &["engross-step-api"]),
     ("engross-providers", &["engross-step-api", "engross-source"]),
     ("engross-sandbox", &[]),
+    (
+        "engross-fuzz-targets",
+        &[
+            "engross-core",
+            "engross-source",
+            "engross-compiler",
+            "engross-schedule",
+            "engross-policy",
+            "engross-providers",
+        ],
+    ),
     ("xtask", &[]),
 ];
 
