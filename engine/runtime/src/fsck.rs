@@ -114,6 +114,8 @@ pub fn fsck(
             None => break,
         }
     }
+    // What was looked at again comes late; a reader looks for runs.
+    report.findings.sort_by(|a, b| a.run.cmp(&b.run));
     Ok(report)
 }
 

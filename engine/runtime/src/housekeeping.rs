@@ -4,18 +4,17 @@
 //! A run leaves the store only when its copy is durable and has been read back, and while nobody decides for it. What the
 //! archive is made of is the store crate's, what compaction is, is known to whoever brings [`Maintenance`].
 
-#[cfg(test)]
-mod tests;
-
 use crate::Error;
 use crate::engine::Engine;
 use crate::limits::{
     ARCHIVE_HEADS_AT_ONCE, FORGET_EVENTS_AT_ONCE, HOUSE_PAUSE_MS, HOUSE_PORTION_PAUSE_MS, RETAINED_EVENTS_MS,
     RETAINED_RUNS_MS, RUNS_PER_PAGE,
 };
+use crate::mask::Mask;
 use crate::turn::Loaded;
 use crate::view::{self, RunView, TimelineEntry};
 use engross_core::{Plan, Record, RunId, RunState, Timestamp, fold};
+use engross_step_api::Registry;
 use engross_store::archive::{ARCHIVED_MARKS, Archive, ArchiveError, ArchivedRun};
 use engross_store::backup::{self, ExportError};
 use engross_store::{RunHead, Store, Write};
@@ -316,14 +315,15 @@ async fn keep(engine: Engine) {
     }
 }
 
-/// An archived run as people and programs see runs, and its timeline.
+/// An archived run as people and programs may see it, and its timeline.
 ///
 /// # Errors
 /// It cannot be read as a run.
-pub fn archived_view(found: ArchivedRun) -> Result<(RunView, Vec<TimelineEntry>), Error> {
+pub fn archived_view(found: ArchivedRun, registry: &Registry) -> Result<(RunView, Vec<TimelineEntry>), Error> {
     let state = archived_state(&found)?;
     let plan = Plan::build(found.plan.definition)?;
-    Ok((view::run(&plan, &state), view::timeline(&found.records)))
+    let mask = Mask::of(&plan, &state, registry);
+    Ok((mask.run(view::run(&plan, &state)), view::timeline(&mask.records(found.records))))
 }
 
 /// The state in which an archived run ended.

@@ -10,6 +10,7 @@
 
 mod check;
 mod export;
+mod file;
 mod import;
 mod journal;
 mod line;
@@ -19,6 +20,7 @@ pub(crate) mod tests;
 
 pub use check::{Checked, Problem, check};
 pub use export::{export, export_run};
+pub use file::{ExportFile, Finished, discard_partial, open};
 pub use import::{ARCHIVED_MARKS, ImportError, import, unfinished_import};
 pub use journal::JournalCheck;
 pub use line::{Counts, EXPORT_FORMAT, ExportError, Line, LineReader, LineWriter, ReadError};

@@ -207,9 +207,9 @@ fn an_export_that_was_changed_is_refused_with_every_reason() {
         assert_eq!(found.is_empty(), expected.is_empty(), "{found}");
     };
     check(|_| {}, &[]);
-    check(|lines| drop(lines.pop()), &["21 no_end: the last line is missing: the file was cut off"]);
+    check(|lines| drop(lines.pop()), &["22 no_end: the last line is missing: the file was cut off"]);
     check(|lines| lines.truncate(0), &["line: it is no line", "no_end"]);
-    check(|lines| lines.push(lines[3].clone()), &["22 after_the_end"]);
+    check(|lines| lines.push(lines[3].clone()), &["23 after_the_end"]);
     check(|lines| drop(lines.remove(0)), &["1 no_header", "counts", "digest"][..1].as_ref());
     check(
         |lines| {
@@ -227,10 +227,14 @@ fn an_export_that_was_changed_is_refused_with_every_reason() {
         |lines| {
             let at = line_of(lines, "{\"record\"", 1);
             lines[at] = "{\"record\":{}}".into();
-            let at = line_of(lines, "{\"record\"", 7);
+            let at = line_of(lines, "{\"record\"", 6);
             lines.swap(at, at + 1);
         },
-        &["line: it is no line of an export: missing field `v`", "is missing: ", "digest: "],
+        &[
+            "line: it is no line of an export: missing field `v`",
+            "journal: record 2 is missing: 3 comes instead",
+            "digest: ",
+        ],
     );
     check(
         |lines| {
@@ -254,7 +258,7 @@ fn an_export_that_was_changed_is_refused_with_every_reason() {
         &["no_plan: its plan ", "does not stand before it"],
     );
     check(|lines| lines[0] = lines[0].replace("\"format\":1", "\"format\":9"), &["1 later_form: the file has form 9"]);
-    check(|lines| lines[1] = lines[1].replace("\"settled\":true", "\"settled\":false"), &["21 digest: "]);
+    check(|lines| lines[1] = lines[1].replace("\"settled\":true", "\"settled\":false"), &["22 digest: "]);
 }
 
 #[test]
@@ -356,4 +360,31 @@ fn a_timer_is_what_the_sample_waits_for() {
     let (timers, waits) = owed_rows(&state);
     let expected = samples::timer(&samples::run(1), 9_000, Some("pause"), TimerKind::Deadline);
     assert_eq!((timers.into_iter().collect::<Vec<_>>(), waits.len()), (vec![expected], 0));
+}
+
+#[test]
+fn a_file_has_its_name_once_it_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let expected = exported(&sample());
+    for name in ["a.jsonl", "a.jsonl.gz"] {
+        let path = dir.path().join(name);
+        let file = ExportFile::create(&path).unwrap();
+        let (file, _) =
+            export(&sample(), file, "engross test", "2026-11-23T00:00:00.000Z".into(), &mut |_| {}).unwrap();
+        let finished = file.finish().unwrap();
+        assert!(!path.exists());
+        check(finished.read().unwrap(), &mut |_| {}).unwrap();
+        finished.keep().unwrap();
+        let mut text = Vec::new();
+        let mut from = open(std::fs::File::open(&path).unwrap()).unwrap();
+        io::Read::read_to_end(&mut from, &mut text).unwrap();
+        assert_eq!(text, expected);
+        assert_eq!(ExportFile::create(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+    let (plain, gzip) = (dir.path().join("a.jsonl"), dir.path().join("a.jsonl.gz"));
+    let size = |path: &std::path::Path| std::fs::metadata(path).unwrap().len();
+    assert!(size(&gzip) < size(&plain) / 2);
+    drop(ExportFile::create(&dir.path().join("b")).unwrap());
+    discard_partial(&dir.path().join("b"));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "nothing half-written is left");
 }
