@@ -2,4 +2,6 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| engross_fuzz_targets::yaml(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    engross_fuzz_targets::yaml(data);
+});

@@ -33,7 +33,10 @@ fn catalog() -> OneStep {
         title: "Tells something".to_owned(),
         input: json!({"type": "object", "properties": {"text": {}}}),
         output: json!({"type": "object", "properties": {"told": {"type": "string"}}}),
-        outcomes: vec![OutcomeSpec::new("succeeded", OutcomeKind::Good), OutcomeSpec::new("failed", OutcomeKind::Failure)],
+        outcomes: vec![
+            OutcomeSpec::new("succeeded", OutcomeKind::Good),
+            OutcomeSpec::new("failed", OutcomeKind::Failure),
+        ],
         effect: EffectClass::Idempotent,
         kind: StepKind::Action,
         provider: None,
@@ -42,7 +45,7 @@ fn catalog() -> OneStep {
 
 /// Compiling a workflow with any text in a step ends; what is refused has findings with places in the file; what is accepted can
 /// be computed, to a value or to an error, within the evaluator's bounds.
-pub fn expression(data: &[u8]) {
+pub fn expression(data: &[u8]) -> bool {
     let data = data.get(..INPUT_BYTES_MAX).unwrap_or(data);
     let text = String::from_utf8_lossy(data);
     // JSON's quotes are YAML's; what YAML refuses is refused, with its place.
@@ -58,6 +61,7 @@ pub fn expression(data: &[u8]) {
         Err(found) => {
             assert!(!found.is_empty(), "a refusal says why");
             findings::check(&found, &file);
+            false
         }
         Ok(compiled) => {
             findings::check(&compiled.warnings, &file);
@@ -70,6 +74,7 @@ pub fn expression(data: &[u8]) {
             for step in compiled.plan.ordered() {
                 compute(&step.with, &evaluator, &scope);
             }
+            true
         }
     }
 }

@@ -14,7 +14,11 @@ pub(crate) fn check(found: &[Diagnostic], file: &SourceFile) {
                 label.span
             );
         }
-        assert!(!finding.message.is_empty() && !finding.message.contains('\n'), "{:?} is not one line", finding.message);
+        assert!(
+            !finding.message.is_empty() && !finding.message.contains('\n'),
+            "{:?} is not one line",
+            finding.message
+        );
     }
     let text = diagnostic::render_text(found, std::slice::from_ref(file), false);
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "control characters are shown: {text:?}");

@@ -12,8 +12,8 @@ pub use expression::expression;
 pub use readers::{manifest, policy, schedule, span};
 pub use yaml::yaml;
 
-/// A target: it panics when what must hold does not.
-pub type Target = fn(&[u8]);
+/// A target: it panics when what must hold does not, and says whether the reader accepted the input.
+pub type Target = fn(&[u8]) -> bool;
 
 /// Every target by the name of its folder in the corpus.
 pub const TARGETS: &[(&str, Target)] = &[

@@ -13,7 +13,7 @@ const BEGIN: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 /// The first line is a pattern, the second a time zone (UTC without one). Reading and searching end; mistakes have places in the
 /// text; firings are later and later; a description says the time zone.
-pub fn schedule(data: &[u8]) {
+pub fn schedule(data: &[u8]) -> bool {
     let text = String::from_utf8_lossy(data.get(..INPUT_BYTES_MAX).unwrap_or(data));
     let (cron, timezone) = text.split_once('\n').unwrap_or((&text, "UTC"));
     match Schedule::parse(cron, timezone) {
@@ -24,6 +24,7 @@ pub fn schedule(data: &[u8]) {
                 assert!(of.get(error.range.clone()).is_some(), "{error:?} is not in {of:?}");
                 assert!(!error.message.is_empty() && error.hint.is_some() && !error.to_string().contains('\n'));
             }
+            false
         }
         Ok(schedule) => {
             assert!(schedule.describe().ends_with(&format!("({timezone})")));
@@ -36,35 +37,39 @@ pub fn schedule(data: &[u8]) {
             }
             let again = Schedule::parse(schedule.cron(), schedule.timezone());
             assert_eq!(again.map(|again| again.next_after(BEGIN)), Ok(schedule.next_after(BEGIN)));
+            true
         }
     }
 }
 
 /// Loading ends; what is refused has findings with places in the file; what is accepted can be described.
-pub fn manifest(data: &[u8]) {
+pub fn manifest(data: &[u8]) -> bool {
     let text = String::from_utf8_lossy(data.get(..INPUT_BYTES_MAX).unwrap_or(data));
     let file = SourceFile::new("input.yaml", &text);
     match engross_providers::describe_yaml("input.yaml", &text) {
         Err(found) => {
             assert!(!found.is_empty(), "a refusal says why");
             findings::check(&found, &file);
+            false
         }
         Ok(described) => {
             let written = serde_json::to_string(&described);
             assert!(written.is_ok(), "a description is JSON");
+            true
         }
     }
 }
 
 /// Loading and proving end; what is refused has findings with places in the file; an accepted table is the same as JSON, and never
 /// answers with nobody.
-pub fn policy(data: &[u8]) {
+pub fn policy(data: &[u8]) -> bool {
     let text = String::from_utf8_lossy(data.get(..INPUT_BYTES_MAX).unwrap_or(data));
     let file = SourceFile::new("input.policy.yaml", &text);
     match Policy::load(&file) {
         Err(found) => {
             assert!(!found.is_empty(), "a refusal says why");
             findings::check(&found, &file);
+            false
         }
         Ok(policy) => {
             let written = serde_json::to_string(policy.table()).unwrap_or_default();
@@ -75,12 +80,13 @@ pub fn policy(data: &[u8]) {
                 assert!(!decided.stages.is_empty());
                 assert!(decided.stages.iter().all(|stage| !stage.from.is_empty() && stage.quorum > 0));
             }
+            true
         }
     }
 }
 
 /// Reading ends; a span is within its bound and is written as digits and a unit; a refusal is short.
-pub fn span(data: &[u8]) {
+pub fn span(data: &[u8]) -> bool {
     let text = String::from_utf8_lossy(data.get(..INPUT_BYTES_MAX).unwrap_or(data));
     match parse_span(&text) {
         Ok(ms) => {
@@ -88,7 +94,11 @@ pub fn span(data: &[u8]) {
             let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
             assert!(["ms", "s", "m", "h", "d", "w"].contains(&unit) && unit.len() < text.len(), "{text} is a span");
             assert_eq!(parse_span(&format!("{ms}ms")), Ok(ms), "{text} in milliseconds is the same");
+            true
         }
-        Err(error) => assert!(error.to_string().chars().count() < 300, "{error}"),
+        Err(error) => {
+            assert!(error.to_string().chars().count() < 300, "{error}");
+            false
+        }
     }
 }

@@ -7,22 +7,27 @@ use std::fmt::Write;
 
 /// Loading ends; what is refused has findings with places in the file; what is accepted is no deeper than allowed, has its places
 /// in the file, and is the same again when it is written out and loaded anew.
-pub fn yaml(data: &[u8]) {
+pub fn yaml(data: &[u8]) -> bool {
     let data = data.get(..INPUT_BYTES_MAX).unwrap_or(data);
     let file = match SourceFile::from_bytes("input.yaml", data) {
         Ok(file) => file,
-        Err(finding) => return findings::check(&[*finding], &SourceFile::lossy("input.yaml", data)),
+        Err(finding) => {
+            findings::check(&[*finding], &SourceFile::lossy("input.yaml", data));
+            return false;
+        }
     };
     match load(&file, &Limits::default()) {
         Err(found) => {
             assert!(!found.is_empty(), "a refusal says why");
             findings::check(&found, &file);
+            false
         }
         Ok(root) => {
             places(&root, &file, 1);
             let written = SourceFile::new("written.yaml", &written(&root.to_json().to_string()));
             let again = load(&written, &Limits::default()).map(|root| root.to_json());
             assert_eq!(again.as_ref(), Ok(&root.to_json()), "written as {}", written.text());
+            true
         }
     }
 }

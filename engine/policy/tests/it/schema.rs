@@ -19,6 +19,14 @@ fn it_is_a_schema_and_accepts_the_example() {
     assert_eq!(errors, Vec::<String>::new());
 }
 
+/// `engross schema policy` prints the same.
+#[test]
+fn the_committed_schema_is_this_one() {
+    let committed = include_str!("../../../../schemas/policy.schema.json");
+    let written = serde_json::to_string_pretty(&policy_schema()).unwrap();
+    assert!(committed == format!("{written}\n"), "run `cargo xtask schemas` and commit what it writes");
+}
+
 #[test]
 fn it_refuses_what_is_plainly_wrong() {
     let validator = jsonschema::validator_for(&policy_schema()).unwrap();
