@@ -14,6 +14,8 @@ mod chains;
 mod crash_points;
 mod crashes;
 mod events;
+mod feeds;
 mod hooks;
+mod housekeeping;
 mod load;
 mod recovery;
