@@ -38,14 +38,19 @@ pub struct Args {
 pub enum Command {
     Demo(commands::demo::Demo),
     Validate(commands::validate::Validate),
+    Explain(commands::explain::Explain),
     Plan(commands::plan::Plan),
     Graph(commands::graph::Graph),
+    WhoApproves(commands::who_approves::WhoApproves),
     Run(commands::run::Run),
     Serve(commands::serve::Serve),
     #[command(subcommand)]
     Runs(commands::runs::Runs),
     #[command(subcommand)]
     Approvals(commands::approvals::Approvals),
+    #[command(subcommand)]
+    Store(commands::store::Store),
+    Fsck(commands::store::fsck::Fsck),
     #[command(subcommand)]
     Events(commands::events::Events),
     Hooks(commands::hooks::Hooks),

@@ -1,14 +1,20 @@
 //! The API of an engine in another process.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use engross_core::{RunId, StepId};
 use engross_runtime::RunView;
+use engross_runtime::fsck::Report;
+use engross_runtime::housekeeping::Compacted;
 use engross_server::wire;
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::io::Write;
 use std::time::Duration;
+
+/// The longest that a copy or a check of a whole store may take.
+const LONG: Duration = Duration::from_secs(24 * 3600);
 
 /// A client of one engine.
 #[derive(Clone)]
@@ -72,6 +78,14 @@ impl Client {
         self.get(&format!("/api/v1/runs{query}")).await
     }
 
+    /// The connections and what their months have left.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn connections(&self) -> Result<wire::Connections> {
+        self.get("/api/v1/connections").await
+    }
+
     /// A run.
     ///
     /// # Errors
@@ -119,6 +133,82 @@ impl Client {
     /// As `start`.
     pub async fn send_event(&self, request: &wire::SendEvent) -> Result<wire::EventSent> {
         self.send(Method::POST, "/api/v1/events", Some(request)).await
+    }
+
+    /// Writes a copy of the whole store, as it comes.
+    ///
+    /// # Errors
+    /// As `start`; or the copy broke off, or where it goes did not take it.
+    pub async fn export(&self, to: &mut (dyn Write + Send)) -> Result<()> {
+        let mut response = self.long(Method::GET, "/api/v1/store/export").await?;
+        while let Some(chunk) = response.chunk().await.context("the copy broke off")? {
+            to.write_all(&chunk).context("the copy cannot be written")?;
+        }
+        Ok(())
+    }
+
+    /// Checks everything that is kept. `progress` is told how many runs have been looked at.
+    ///
+    /// # Errors
+    /// As `start`; so for the next two.
+    pub async fn verify(&self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<Report> {
+        self.job(Method::GET, "/api/v1/store/verify", progress).await
+    }
+
+    /// Checks the runs that are open.
+    ///
+    /// # Errors
+    /// As `verify`.
+    pub async fn fsck(&self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<Report> {
+        self.job(Method::GET, "/api/v1/fsck", progress).await
+    }
+
+    /// Compacts the store. `progress` is told how many rows have been copied.
+    ///
+    /// # Errors
+    /// As `verify`.
+    pub async fn compact(&self, progress: &mut (dyn FnMut(u64) + Send)) -> Result<Compacted> {
+        self.job(Method::POST, "/api/v1/store/compact", progress).await
+    }
+
+    /// Something that takes its time, and says line by line how far it has come.
+    async fn job<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        progress: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<T> {
+        let mut response = self.long(method, path).await?;
+        let mut text: Vec<u8> = Vec::new();
+        while let Some(chunk) = response.chunk().await.context("the engine broke off")? {
+            text.extend_from_slice(&chunk);
+            while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = text.drain(..=end).collect();
+                let line = serde_json::from_slice(&line).context("this did not answer like an Engross engine")?;
+                match line {
+                    wire::JobLine::Progress { done } => progress(done),
+                    wire::JobLine::Done(answer) => return Ok(answer),
+                    wire::JobLine::Failed { message, .. } => bail!("{message}"),
+                }
+            }
+        }
+        bail!("the engine ended before it was done")
+    }
+
+    /// A request whose answer may take as long as it takes.
+    async fn long(&self, method: Method, path: &str) -> Result<Response> {
+        let request = self.http.request(method, format!("{}{path}", self.base)).timeout(LONG);
+        let request = match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let response = request.send().await.with_context(|| format!("the engine at {} does not answer", self.base))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let bytes = response.bytes().await.with_context(|| format!("the engine at {} broke off", self.base))?;
+        Err(refused(status, &bytes))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {

@@ -4,13 +4,16 @@
 
 use crate::client::segment;
 use crate::config::{Config, ConnectionConfig, Text};
+use crate::upkeep::Upkeep;
 use crate::{sources, ui};
 use anyhow::{Context, Result, anyhow, bail};
 use engross_compiler::TeraEvaluator;
+use engross_runtime::housekeeping::Housekeeping;
 use engross_runtime::{Clock, Engine, Ids, Options, RegistryCatalog, SystemClock, SystemIds};
 use engross_server::{Library, Server};
 use engross_source::{Code, Diagnostic, SourceFile, nearest};
 use engross_step_api::{Connection, Directory, Provider, Registry, Setting, WebhookSettings};
+use engross_store::archive::Archive;
 use engross_store::{Committer, FileStore, Holder, SledStore, Store};
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
@@ -121,6 +124,12 @@ pub async fn start(config: &Config, listen: SocketAddr, program: &str) -> Result
         ids: Arc::new(SystemIds),
     })
     .await?;
+    engine.keep_house(Housekeeping {
+        archive: Some(Archive::local(&config.files)?),
+        maintenance: Some(Arc::new(Upkeep(store.clone()))),
+        retention: config.retention,
+        product: format!("engross {}", env!("CARGO_PKG_VERSION")),
+    });
     let server = Server::start(listener, options, engine.clone()).context("cannot serve")?;
     store.announce_api(&server.url()).context("cannot say where the API is")?;
     Ok(Host { engine, server, committer, public_url: config.public_url.clone() })
@@ -132,6 +141,9 @@ async fn open(data: &Path, program: &str) -> Result<Arc<SledStore>> {
         tokio::task::spawn_blocking(move || SledStore::open(&data, Holder::this_process(program, SystemClock.now())))
             .await;
     match opened? {
+        Ok(store) if engross_store::backup::unfinished_import(&store)?.is_some() => Err(anyhow!(
+            "an import into this store was interrupted\n  hint: start `engross store import` again with the same file"
+        )),
         Ok(store) => Ok(Arc::new(store)),
         Err(error @ engross_store::Error::Held { .. }) => {
             Err(anyhow!("{error}\n  hint: commands that need it use its API by themselves; or stop it first"))
@@ -240,6 +252,9 @@ impl Host {
         tokio::select! {
             () = drain(&self.engine) => {}
             () = interrupted() => ui::note("ending at once; the next start finds out what became of what was on its way"),
+        }
+        if let Err(error) = self.engine.keep_budgets().await {
+            ui::note(&format!("the counts of requests could not be kept: {error}"));
         }
         // A store that has failed has nothing to end; whoever watches it has said so.
         self.committer.shutdown().await.ok();

@@ -16,6 +16,7 @@ mod offline;
 mod sandboxed;
 mod sources;
 mod ui;
+mod upkeep;
 
 use clap::Parser;
 use std::process::ExitCode;

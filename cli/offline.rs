@@ -4,11 +4,12 @@
 use crate::args::ServerArg;
 use crate::client::Client;
 use crate::config::Config;
-use crate::ui;
+use crate::{host, ui};
 use anyhow::{Result, bail};
 use engross_core::RunId;
 use engross_runtime::{Clock, RunView, SystemClock, TimelineEntry};
 use engross_server::wire;
+use engross_store::archive::Archive;
 use engross_store::{Holder, RunQuery, SledStore, Store};
 use secrecy::ExposeSecret;
 
@@ -40,9 +41,14 @@ pub fn must_run(config: &Config, server: &ServerArg) -> Result<Client> {
     }
 }
 
+/// Whether anything has ever been kept.
+pub fn is_there(config: &Config) -> bool {
+    config.data.exists()
+}
+
 /// A store that no process holds, opened to look at it; none where nothing has been kept yet.
 fn look(config: &Config) -> Result<Option<SledStore>> {
-    if !config.data.exists() {
+    if !is_there(config) {
         ui::note(&format!(
             "nothing has been kept in {} yet; `engross run` or `engross serve` begins",
             config.data.display()
@@ -67,17 +73,48 @@ pub async fn list(config: &Config, open: bool, workflow: Option<String>, limit: 
     tokio::task::spawn_blocking(read).await?
 }
 
-/// Shows a run of a store that no process holds.
+/// Lists archived runs where no engine runs.
+///
+/// # Errors
+/// The archive cannot be read.
+pub async fn list_archived(config: &Config, limit: usize) -> Result<wire::Runs> {
+    let heads = match archive(config)? {
+        Some(archive) => archive.list(None, limit).await?,
+        None => Vec::new(),
+    };
+    Ok(wire::Runs { runs: heads.into_iter().map(wire::RunRow::from).collect() })
+}
+
+/// The archive; none where there is none, since a look makes no folder.
+fn archive(config: &Config) -> Result<Option<Archive>> {
+    Ok(config.files.is_dir().then(|| Archive::local(&config.files)).transpose()?)
+}
+
+/// Shows a run of a store that no process holds, or of its archive.
 ///
 /// # Errors
 /// As `list`.
 pub async fn show(config: &Config, run: &RunId) -> Result<(RunView, Vec<TimelineEntry>)> {
-    let (config, run) = (config.clone(), run.clone());
-    let read = move || match look(&config)? {
-        Some(store) => Ok(engross_runtime::look::run(&store, &run)?),
-        None => Err(engross_runtime::Error::NoRun(run).into()),
+    use engross_runtime::Error::NoRun;
+    let (looked, id) = (config.clone(), run.clone());
+    let read = move || -> Result<_> {
+        let registry = host::registry(&looked)?;
+        match look(&looked)?.map(|store| engross_runtime::look::run(&store, &id, &registry)) {
+            Some(Err(NoRun(_))) | None => Ok(None),
+            Some(found) => Ok(Some(found?)),
+        }
     };
-    tokio::task::spawn_blocking(read).await?
+    if let Some(found) = tokio::task::spawn_blocking(read).await?? {
+        return Ok(found);
+    }
+    let archived = match archive(config)? {
+        Some(archive) => archive.get(run).await?,
+        None => None,
+    };
+    match archived {
+        Some(found) => Ok(engross_runtime::housekeeping::archived_view(found, &host::registry(config)?)?),
+        None => Err(NoRun(run.clone()).into()),
+    }
 }
 
 /// Lists what waits for a decision in a store that no process holds.
@@ -87,7 +124,8 @@ pub async fn show(config: &Config, run: &RunId) -> Result<(RunView, Vec<Timeline
 pub async fn approvals(config: &Config) -> Result<wire::Approvals> {
     let config = config.clone();
     let read = move || -> Result<wire::Approvals> {
-        let found = look(&config)?.map(|store| engross_runtime::look::approvals(&store)).transpose()?;
+        let registry = host::registry(&config)?;
+        let found = look(&config)?.map(|store| engross_runtime::look::approvals(&store, &registry)).transpose()?;
         Ok(wire::Approvals { approvals: found.unwrap_or_default() })
     };
     tokio::task::spawn_blocking(read).await?

@@ -1,15 +1,24 @@
-//! `engross hooks`: where providers deliver their webhooks.
+//! `engross hooks`: where providers deliver their webhooks, and seeing to it that they do.
+//!
+//! Some providers do not say where their subscriptions lead, so those that are created here are remembered beside the store, by
+//! the digest of their address: a token that has changed since is told, and what others have subscribed is let be.
 
 use crate::args::FormatArg;
 use crate::config::{Config, ConnectionConfig, DEFAULT_LISTEN};
 use crate::exit::{self, Exit};
 use crate::{host, ui};
-use anyhow::{Context, Result, bail};
-use clap::Args;
+use anyhow::{Context, Result, anyhow, bail};
+use clap::{Args, Subcommand};
+use engross_core::{IdempotencyKey, Person, RunId, StepId};
+use engross_runtime::{Clock, SystemClock};
+use engross_step_api::{Connection, Directory, HookStanding, ProvisionAct, Provisioned, StepContext};
+use engross_store::FileStore;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Show where providers deliver their webhooks.
 ///
@@ -17,7 +26,49 @@ use std::collections::BTreeMap;
 /// begin with `server.public_url` of engross.yaml; without one, with the address of the engine that runs, or where it would
 /// listen.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Hooks {
+    /// What to do; without it, the URLs are shown.
+    #[command(subcommand)]
+    pub act: Option<Act>,
+
+    #[command(flatten)]
+    pub format: FormatArg,
+}
+
+/// What to do about webhooks at the providers.
+#[derive(Debug, Subcommand)]
+pub enum Act {
+    /// See to it that providers deliver here: list what is there, create what is missing
+    Ensure(Ensure),
+    /// Take away what leads to a connection's address
+    Remove(Remove),
+}
+
+/// What to ensure.
+#[derive(Debug, Args)]
+pub struct Ensure {
+    /// The connection [default: all]
+    pub connection: Option<String>,
+
+    /// Look, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Create also where the provider cannot say what is there; look there by hand before
+    #[arg(long)]
+    pub unlisted: bool,
+
+    #[command(flatten)]
+    pub format: FormatArg,
+}
+
+/// What to remove.
+#[derive(Debug, Args)]
+pub struct Remove {
+    /// The connection
+    pub connection: String,
+
     #[command(flatten)]
     pub format: FormatArg,
 }
@@ -33,8 +84,22 @@ struct Hook<'a> {
 /// Carries it out.
 ///
 /// # Errors
-/// A token that is not where the configuration says, every one of them told.
-pub fn run(args: &Hooks, config: &Config) -> Result<Exit> {
+/// A token that is not where the configuration says, every one of them told; a provider that refuses or cannot be reached.
+pub async fn run(args: &Hooks, config: &Config) -> Result<Exit> {
+    match &args.act {
+        None => show(args, config),
+        Some(Act::Ensure(args)) => {
+            let act = match args.dry_run {
+                true => ProvisionAct::Look,
+                false => ProvisionAct::Ensure { unlisted: args.unlisted },
+            };
+            provision(args.connection.as_deref(), act, args.format, config).await
+        }
+        Some(Act::Remove(args)) => provision(Some(&args.connection), ProvisionAct::Remove, args.format, config).await,
+    }
+}
+
+fn show(args: &Hooks, config: &Config) -> Result<Exit> {
     let base = base(config);
     let made_up = host::read_tokens(config)?;
     let (mut hooks, mut problems) = (Vec::new(), Vec::new());
@@ -74,4 +139,176 @@ fn base(config: &Config) -> String {
         let running = engross_store::holder(&config.data).and_then(|holder| holder.api);
         running.unwrap_or_else(|| format!("http://{}", config.listen.unwrap_or(DEFAULT_LISTEN)))
     })
+}
+
+/// What became of one connection.
+#[derive(Debug, Serialize)]
+struct Done<'a> {
+    connection: &'a str,
+    provider: &'a str,
+    #[serde(flatten)]
+    provisioned: Provisioned,
+}
+
+async fn provision(only: Option<&str>, act: ProvisionAct, format: FormatArg, config: &Config) -> Result<Exit> {
+    if let Some(name) = only.filter(|name| !config.connections.contains_key(*name)) {
+        let known: Vec<&str> = config.connections.keys().map(String::as_str).collect();
+        bail!("there is no connection `{name}`; there are {}", known.join(", "));
+    }
+    let registry = host::registry(config)?;
+    let wanted = |name: &str| only.is_none_or(|only| only == name);
+    for name in config.connections.keys().filter(|name| wanted(name)) {
+        // A token that is not there yet is made up now, as the first `engross serve` would.
+        host::hook_url_of(config, config.listen.unwrap_or(DEFAULT_LISTEN), name)?;
+    }
+    let made_up = host::read_tokens(config)?;
+    let connections = config.connections(|name| made_up.get(name).cloned().unwrap_or_default())?;
+    let memory = Memory::of(config);
+    let mut known = memory.read()?;
+    let (mut done, mut problems) = (Vec::new(), Vec::new());
+    for (name, mut connection) in connections.into_iter().filter(|(name, _)| wanted(name)) {
+        host::address(&mut connection, &base(config), config.public_url.is_some());
+        let Some(provider) = registry.provider(&connection.provider) else {
+            problems.push(format!("connection `{name}`: there is no provider `{}`", connection.provider));
+            continue;
+        };
+        let wrong = provider.check_connection(&connection);
+        if !wrong.is_empty() {
+            problems.extend(wrong.into_iter().map(|problem| format!("connection `{name}`: {problem}")));
+            continue;
+        }
+        let ours = known.entry(name.clone()).or_default();
+        match provider.provision(&context(connection.clone(), config)?, act, ours).await {
+            Ok(provisioned) => {
+                remember(ours, &provisioned);
+                memory.write(&known)?;
+                done.push((connection, provisioned));
+            }
+            Err(error) => {
+                let hint = error.hint.as_ref().map(|hint| format!("\n         hint: {hint}")).unwrap_or_default();
+                problems.push(format!("connection `{name}`: {}{hint}", ui::escaped(&error.message)));
+            }
+        }
+    }
+    tell(&done, format);
+    if !problems.is_empty() {
+        bail!("{}", problems.join("\n       "));
+    }
+    let is_good = |standing: HookStanding| match standing {
+        HookStanding::Present | HookStanding::Created | HookStanding::Removed => true,
+        // Those of others are no concern of ours.
+        HookStanding::AddressUntold => true,
+        HookStanding::Missing | HookStanding::Unlisted => act == ProvisionAct::Remove,
+        HookStanding::Elsewhere => false,
+    };
+    let good = done.iter().flat_map(|(_, provisioned)| &provisioned.hooks).all(|hook| is_good(hook.standing));
+    Ok(if good { exit::OK } else { exit::NOT_GOOD })
+}
+
+fn remember(ours: &mut BTreeMap<String, String>, provisioned: &Provisioned) {
+    for hook in &provisioned.hooks {
+        match (&hook.id, &hook.address, hook.standing) {
+            (Some(id), Some(address), HookStanding::Created) => {
+                ours.insert(id.clone(), address.clone());
+            }
+            (Some(id), _, HookStanding::Removed) => {
+                ours.remove(id);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn context(connection: Arc<Connection>, config: &Config) -> Result<StepContext> {
+    let (run, step) = (RunId::new("hooks"), StepId::new(connection.name.clone()));
+    let files = FileStore::local(&config.files).with_context(|| format!("cannot use {}", config.files.display()))?;
+    let now = SystemClock.now();
+    Ok(StepContext {
+        key: IdempotencyKey::of(&run, &step),
+        run,
+        step,
+        attempt: 1,
+        run_started_at: now,
+        now,
+        requester: Person::new("hooks"),
+        connection: Some(connection),
+        files: Arc::new(files),
+        directory: Arc::new(Directory::default()),
+    })
+}
+
+fn tell(done: &[(Arc<Connection>, Provisioned)], format: FormatArg) {
+    let data: Vec<Done<'_>> = done
+        .iter()
+        .map(|(connection, provisioned)| Done {
+            connection: &connection.name,
+            provider: &connection.provider,
+            provisioned: provisioned.clone(),
+        })
+        .collect();
+    ui::print(format.format, &json!({ "connections": data }), || {
+        let mut rows = Vec::new();
+        for (connection, provisioned) in done {
+            for hook in &provisioned.hooks {
+                let events =
+                    if hook.events.len() > 3 { format!("{} kinds", hook.events.len()) } else { hook.events.join(", ") };
+                let id = hook.id.clone().unwrap_or_else(|| "-".to_string());
+                rows.push(vec![connection.name.clone(), events, id, standing(hook.standing).to_string()]);
+            }
+        }
+        if rows.is_empty() { String::new() } else { ui::table(&["CONNECTION", "EVENTS", "ID", "STANDING"], &rows) }
+    });
+    for (connection, provisioned) in done {
+        if let Some(instructions) = &provisioned.instructions {
+            ui::note(&format!("{} (per {}): {instructions}", connection.name, provisioned.per));
+        }
+        if let Some(url) = connection.webhook.url.as_ref().filter(|_| provisioned.per == "manual") {
+            ui::note(&format!("the address of {}: {}", connection.name, url.expose_secret()));
+        }
+    }
+}
+
+fn standing(standing: HookStanding) -> &'static str {
+    match standing {
+        HookStanding::Present => "there",
+        HookStanding::AddressUntold => "there, not created here",
+        HookStanding::Elsewhere => "leads to another address",
+        HookStanding::Missing => "missing",
+        HookStanding::Unlisted => "cannot be listed: look at the provider, then --unlisted",
+        HookStanding::Created => "created",
+        HookStanding::Removed => "removed",
+    }
+}
+
+/// Connections, each with the ids of what was created for it and the digests of their addresses.
+type Created = BTreeMap<String, BTreeMap<String, String>>;
+
+/// What was created here, kept beside the store.
+struct Memory {
+    file: PathBuf,
+}
+
+impl Memory {
+    fn of(config: &Config) -> Self {
+        Self { file: config.data.join("webhook-subscriptions.json") }
+    }
+
+    fn read(&self) -> Result<Created> {
+        let shown = self.file.display();
+        match std::fs::read(&self.file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("{shown} is damaged")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Created::new()),
+            Err(error) => Err(anyhow!(error)).with_context(|| format!("cannot read {shown}")),
+        }
+    }
+
+    /// Written beside and renamed, so that a crash leaves the old memory or the new one.
+    fn write(&self, created: &Created) -> Result<()> {
+        let beside = self.file.with_extension("json.new");
+        let write = || -> Result<()> {
+            std::fs::write(&beside, serde_json::to_vec_pretty(created)?)?;
+            Ok(std::fs::rename(&beside, &self.file)?)
+        };
+        write().with_context(|| format!("cannot write {}", self.file.display()))
+    }
 }

@@ -1,9 +1,9 @@
 //! `engross providers`: which providers there are, what their operations take and leave, and whether a manifest is right.
 
-use crate::args::{Format, FormatArg};
+use crate::args::{Format, FormatArg, ServerArg};
 use crate::config::Config;
 use crate::exit::{self, Exit};
-use crate::{host, sources, ui};
+use crate::{host, offline, sources, ui};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use engross_providers::{OperationDescription, ProviderDescription};
@@ -22,6 +22,21 @@ pub enum Providers {
     Show(Show),
     /// Check manifest files
     Check(Check),
+    /// Show what each connection's month has left
+    ///
+    /// Every request counts. Waits look less often when there are more of them than the rest of the month has room for, and
+    /// not at all when nothing is left; webhooks and what runs do go on.
+    Budget(Budget),
+}
+
+/// Which engine is asked.
+#[derive(Debug, Args)]
+pub struct Budget {
+    #[command(flatten)]
+    pub server: ServerArg,
+
+    #[command(flatten)]
+    pub format: FormatArg,
 }
 
 /// How to list.
@@ -56,11 +71,12 @@ pub struct Check {
 ///
 /// # Errors
 /// No such provider, or a file that cannot be read.
-pub fn run(providers: &Providers, config: &Config) -> Result<Exit> {
+pub async fn run(providers: &Providers, config: &Config) -> Result<Exit> {
     match providers {
         Providers::List(args) => list(args, config),
         Providers::Show(args) => show(args, config),
         Providers::Check(args) => check(args),
+        Providers::Budget(args) => budget(args, config).await,
     }
 }
 
@@ -73,6 +89,28 @@ fn descriptions(config: &Config) -> Result<Vec<ProviderDescription>> {
     }
     all.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(all)
+}
+
+async fn budget(args: &Budget, config: &Config) -> Result<Exit> {
+    let told = offline::must_run(config, &args.server)?.connections().await?;
+    ui::print(args.format.format, &told, || {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_string());
+        let row = |c: &engross_runtime::ConnectionView| {
+            let pause = c.limit.map(|_| format!("{} s", c.poll_pause_ms.div_ceil(1000)));
+            vec![
+                c.connection.clone(),
+                or_dash(c.month.clone()),
+                c.used.to_string(),
+                or_dash(c.limit.map(|limit| limit.to_string())),
+                c.polling.to_string(),
+                or_dash(pause),
+                or_dash(c.resets_at.clone()),
+            ]
+        };
+        let rows: Vec<Vec<String>> = told.connections.iter().map(row).collect();
+        ui::table(&["CONNECTION", "MONTH", "USED", "LIMIT", "WAITS", "LOOKS EVERY", "RESETS AT"], &rows)
+    });
+    Ok(exit::OK)
 }
 
 fn list(args: &List, config: &Config) -> Result<Exit> {
@@ -135,9 +173,24 @@ fn describe_provider(provider: &ProviderDescription) -> String {
         let note = setting.note.as_ref().map(|n| format!(": {n}")).unwrap_or_default();
         let _ = writeln!(text, "  {:<10} {name} ({kind}){note}", "setting");
     }
+    if let Some(count) = provider.limits.per_month {
+        let _ =
+            writeln!(text, "  {:<10} {count} requests a month, unless `requests_per_month` says otherwise", "limit");
+    }
     if let Some(webhooks) = &provider.webhooks {
         let events: Vec<&str> = webhooks.events.keys().map(String::as_str).collect();
         let _ = writeln!(text, "  {:<10} {}", "webhooks", events.join(", "));
+        if let Some(retries) = &webhooks.sender_retries {
+            let _ = writeln!(text, "  {:<10} {}", "unanswered", retries.words);
+        }
+        if let Some(provision) = &webhooks.provision {
+            let by = provision.operation.as_ref().map(|name| format!(", by {name}")).unwrap_or_default();
+            let about = provision.instructions.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+            let _ = writeln!(text, "  {:<10} per {}{by}{about}", "set up", provision.per);
+        }
+        if let Some(operation) = &webhooks.replay {
+            let _ = writeln!(text, "  {:<10} by {operation}, at the start and on a timer", "read again");
+        }
     }
     text.push('\n');
     for operation in &provider.operations {

@@ -33,6 +33,10 @@ pub struct List {
     #[arg(long)]
     pub open: bool,
 
+    /// Runs that went to the archive, and no others
+    #[arg(long, conflicts_with_all = ["open", "workflow"])]
+    pub archived: bool,
+
     /// Only runs of this workflow
     #[arg(long, value_name = "NAME")]
     pub workflow: Option<String>,
@@ -97,6 +101,7 @@ pub async fn run(runs: Runs, config: &Config) -> Result<Exit> {
 async fn list(args: List, config: &Config) -> Result<Exit> {
     let runs = match offline::running(config, &args.server)? {
         Some(client) => client.runs(&query(&args)).await?,
+        None if args.archived => offline::list_archived(config, args.limit).await?,
         None => offline::list(config, args.open, args.workflow.clone(), args.limit).await?,
     };
     ui::print(args.format.format, &runs, || {
@@ -111,7 +116,7 @@ async fn list(args: List, config: &Config) -> Result<Exit> {
 }
 
 fn query(args: &List) -> String {
-    let mut query = format!("?open={}&limit={}", args.open, args.limit);
+    let mut query = format!("?open={}&archived={}&limit={}", args.open, args.archived, args.limit);
     if let Some(workflow) = &args.workflow {
         let encoded: String = url::form_urlencoded::byte_serialize(workflow.as_bytes()).collect();
         query.push_str(&format!("&workflow={encoded}"));

@@ -4,13 +4,16 @@
 //! names, when an engine is really started. A workflow never sees any of it.
 
 mod parse;
+mod schema;
 mod secrets;
 
 pub use parse::parse;
+pub use schema::schema;
 
 use crate::sources;
 use anyhow::{Result, bail};
 use engross_core::Person;
+use engross_runtime::housekeeping::Retention;
 use engross_source::{Diagnostic, SourceFile, Span};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -53,6 +56,8 @@ pub struct Config {
     pub token: Option<Text>,
     /// Hosts in private networks that `http` and `notify` may reach.
     pub http_allow: Vec<String>,
+    /// How long things stay in the store.
+    pub retention: Retention,
 }
 
 /// One connection, its secrets still unread.
@@ -100,6 +105,7 @@ impl Default for Config {
             public_url: None,
             token: None,
             http_allow: Vec::new(),
+            retention: Retention::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Config, ConnectionConfig, DEFAULT_CONCURRENCY, Text};
 use engross_core::{Person, parse_span};
+use engross_runtime::housekeeping::Retention;
 use engross_source::yaml::Entry;
 use engross_source::{Code, Diagnostic, Diagnostics, Limits, Node, SourceFile, Span, load, nearest};
 use engross_step_api::Connection;
@@ -17,11 +18,18 @@ const SECRET_IN_FILE: Code = Code("E0404");
 /// The longest settle time: a request that is still on its way after this is not waited for.
 const SETTLE_MS_MAX: u64 = 600_000;
 
+/// The shortest retention: what is gone sooner would be gone before anybody looks.
+const RETENTION_MS_MIN: u64 = 24 * 3600 * 1000;
+
+/// A retention without an end.
+pub(super) const FOR_EVER: &str = "forever";
+
 /// Names that topics of other events begin with.
 const RESERVED: &[&str] = &["event", "approvals"];
 
-const TOP: &[&str] = &["connections", "store", "files", "people", "workflows", "providers", "server", "http"];
-const WEBHOOK: &[&str] = &["token", "secret", "header", "scheme"];
+pub(super) const TOP: &[&str] =
+    &["connections", "store", "files", "people", "workflows", "providers", "server", "http", "retention"];
+pub(super) const WEBHOOK: &[&str] = &["token", "secret", "header", "scheme"];
 
 /// Parses a configuration.
 ///
@@ -62,10 +70,33 @@ impl Parser<'_> {
                         config.http_allow = self.strings(&option.value);
                     }
                 }
+                "retention" => self.retention(&entry.value, &mut config.retention),
                 _ => {}
             }
         }
         config
+    }
+
+    fn retention(&mut self, node: &Node, retention: &mut Retention) {
+        for entry in self.entries(node, "`retention`", Some(&["runs", "events"])) {
+            let kept = match entry.value.as_str() {
+                Some(FOR_EVER) => None,
+                text => match text.map(parse_span) {
+                    Some(Ok(ms)) if ms >= RETENTION_MS_MIN => Some(ms),
+                    _ => {
+                        let message = format!("`{}` must be a span of at least a day, or `{FOR_EVER}`", entry.key.text);
+                        self.error(WRONG_VALUE, entry.value.span, message, "write it as 90d");
+                        continue;
+                    }
+                },
+            };
+            match entry.key.text.as_str() {
+                "runs" => retention.runs_ms = kept,
+                "events" => retention.events_ms = kept,
+                // Found and said already.
+                _ => {}
+            }
+        }
     }
 
     fn connection(&mut self, entry: &Entry) -> Option<ConnectionConfig> {
@@ -341,6 +372,15 @@ mod tests {
             ],
         );
         check("connections:\n  a: { provider: juro, settle: 0s }\n", &[]);
+        check("retention: { runs: 90d, events: forever }\n", &[]);
+        check(
+            "retention: { runs: 90, events: 1h, files: 1d }\n",
+            &[
+                "engross.yaml:1:20: error[E0402] `runs` must be a span of at least a day, or `forever`",
+                "engross.yaml:1:32: error[E0402] `events` must be a span of at least a day, or `forever`",
+                "engross.yaml:1:36: error[E0401] `retention` has no `files`",
+            ],
+        );
         check(
             "connections:\n  event: { provider: juro }\n",
             &["engross.yaml:2:3: error[E0402] a connection cannot be called `event`"],

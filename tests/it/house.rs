@@ -15,12 +15,26 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("engross-source", &[]),
     ("engross-step-api", &["engross-core"]),
     ("engross-compiler", &["engross-core", "engross-source"]),
+    ("engross-schedule", &["engross-core"]),
+    ("engross-policy", &["engross-core", "engross-source"]),
     ("engross-store", &["engross-core", "engross-step-api"]),
+    ("engross-sim", &["engross-core", "engross-store"]),
     ("engross-runtime", &["engross-core", "engross-source", "engross-compiler", "engross-store", "engross-step-api"]),
     ("engross-server", &["engross-core", "engross-source", "engross-runtime", "engross-store", "engross-step-api"]),
     ("engross-builtin", &["engross-step-api"]),
     ("engross-providers", &["engross-step-api", "engross-source"]),
     ("engross-sandbox", &[]),
+    (
+        "engross-fuzz-targets",
+        &[
+            "engross-core",
+            "engross-source",
+            "engross-compiler",
+            "engross-schedule",
+            "engross-policy",
+            "engross-providers",
+        ],
+    ),
     ("xtask", &[]),
 ];
 

@@ -13,3 +13,4 @@ mod kill;
 mod lab;
 mod serve;
 mod waits;
+mod webhooks;

@@ -11,6 +11,7 @@ const HELP: &str = "cargo xtask CHORE
 
   check      formats, lints and tests everything, and compares what is generated; installs what it needs
   schemas    writes schemas/ from the code
+  sim        runs the simulator: cargo xtask sim --seeds 10000, cargo xtask sim --seed 7 --trace
   help       this text
 ";
 
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     let done = match chore.as_str() {
         "check" => check(),
         "schemas" => schemas(),
+        "sim" => sim(),
         "help" | "--help" | "-h" => {
             print(HELP);
             Ok(())
@@ -69,6 +71,14 @@ fn components() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Runs the simulator with what is said after the chore's name.
+fn sim() -> Result<()> {
+    let said: Vec<String> = std::env::args().skip(2).collect();
+    let mut args = vec!["run", "--quiet", "--release", "--locked", "-p", "engross-sim", "--"];
+    args.extend(said.iter().map(String::as_str));
+    step("simulation", "cargo", &args)
 }
 
 /// Writes what is generated from the code.

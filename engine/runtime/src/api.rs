@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::engine::Engine;
 use crate::limits::{RUNS_PER_PAGE, TEXT_CHARS_MAX};
+use crate::mask::Mask;
 use crate::turn::Begun;
 use crate::view::{self, ApprovalView, RunView};
 use engross_compiler::{Compiled, validate_inputs};
@@ -81,7 +82,7 @@ impl Engine {
 
     /// A start whose key another run holds. With other inputs it is another wish, which must not be taken for done.
     async fn attach(&self, run: RunId, inputs: &Value) -> Result<Started, Error> {
-        let held = self.current(&run).await?;
+        let held = self.known(&run).await?;
         if *held.state.inputs != *inputs {
             return Err(Error::BadRequest(format!(
                 "run {run} ({}) holds this key with other inputs; start with another key if this is another contract",
@@ -132,16 +133,22 @@ impl Engine {
     /// # Errors
     /// No such run, or the store.
     pub async fn run(&self, run: &RunId) -> Result<RunView, Error> {
-        let loaded = self.current(run).await?;
-        Ok(view::run(&loaded.plan, &loaded.state))
+        let loaded = self.known(run).await?;
+        let mask = Mask::of(&loaded.plan, &loaded.state, &self.inner.registry);
+        Ok(mask.run(view::run(&loaded.plan, &loaded.state)))
     }
 
-    /// The records of a run after number `after`.
+    /// The records of a run after number `after`, as they may be shown.
     ///
     /// # Errors
     /// The store.
     pub async fn journal(&self, run: &RunId, after: u64) -> Result<Vec<Record>, Error> {
-        self.inner.journal(run, after).await
+        let records = self.known_records(run, after).await?;
+        if records.is_empty() {
+            return Ok(records);
+        }
+        let loaded = self.known(run).await?;
+        Ok(Mask::of(&loaded.plan, &loaded.state, &self.inner.registry).records(records))
     }
 
     /// Heads of runs, newest first.
@@ -163,7 +170,10 @@ impl Engine {
         let mut approvals = Vec::with_capacity(waits.len());
         for wait in waits {
             match self.current(&wait.run).await {
-                Ok(loaded) => approvals.extend(view::approval(&loaded.state, &wait.step)),
+                Ok(loaded) => {
+                    let mask = Mask::of(&loaded.plan, &loaded.state, &self.inner.registry);
+                    approvals.extend(view::approval(&loaded.state, &wait.step).map(|approval| mask.approval(approval)));
+                }
                 Err(error @ Error::Store(_)) => return Err(error),
                 // One run that cannot be read does not hide what all others wait for.
                 Err(error) => tracing::error!(run = %wait.run, %error, "an approval cannot be shown"),

@@ -1,16 +1,17 @@
 //! The engine as one thing: built from its options, held by a cheap handle, ended on purpose.
 
 use crate::clock::{Clock, Ids};
+use crate::housekeeping::House;
 use crate::limits::{PLANS_CACHED_MAX, WATCH_BACKLOG, WORKING_STEPS_MAX};
 use crate::turn::Slot;
-use crate::{Error, RegistryCatalog, recovery, sweeper};
+use crate::{Error, RegistryCatalog, feeds, quota, recovery, sweeper};
 use engross_compiler::Compiled;
 use engross_core::{Evaluate, Plan, PlanDigest, Record, RunId, RunState};
 use engross_source::{Diagnostic, SourceFile};
 use engross_step_api::{Connection, Directory, Files, Registry};
 use engross_store::{Committer, Store};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
 
@@ -72,6 +73,8 @@ pub(crate) struct Inner {
     pub published: broadcast::Sender<Published>,
     pub timers_changed: Notify,
     pub stopping: watch::Sender<bool>,
+    pub quota: quota::Quota,
+    pub house: OnceLock<House>,
 }
 
 impl Engine {
@@ -104,10 +107,15 @@ impl Engine {
             published: broadcast::channel(WATCH_BACKLOG).0,
             timers_changed: Notify::new(),
             stopping: watch::channel(false).0,
+            house: OnceLock::new(),
+            quota: quota::Quota::default(),
         };
         let engine = Self { inner: Arc::new(inner) };
+        quota::restore(&engine).await?;
         recovery::recover(&engine).await?;
         tokio::spawn(sweeper::sweep(engine.clone()));
+        tokio::spawn(quota::keep(engine.clone()));
+        feeds::start(&engine);
         Ok(engine)
     }
 

@@ -8,7 +8,7 @@ use crate::{Error, HookError};
 use engross_core::{
     EventId, Input, OnEvent, ReceivedEvent, RunId, StepId, StepState, Subscription, Timestamp, WaitKind, check_size,
 };
-use engross_step_api::{Acknowledgement, RawWebhook, WebhookError};
+use engross_step_api::{Acknowledgement, Connection, IncomingEvent, RawWebhook, WebhookError};
 use engross_store::{CommitError, Conflict, InboxEntry, InboxQuery, WaitRow, Write};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -51,17 +51,7 @@ impl Engine {
             check_size(&event.data, EVENT_BYTES_MAX.max(body.len().saturating_mul(2))).map_err(|oversize| {
                 HookError::Malformed(format!("its data have {oversize}, which is more than is kept"))
             })?;
-            let entry = InboxEntry {
-                event: ReceivedEvent {
-                    id: event_id(&connection.name, &event.dedupe),
-                    kind: event.kind,
-                    data: event.data,
-                    received_at: self.inner.clock.now(),
-                },
-                topic: Subscription::to_object(&connection.name, &event.correlation).topic,
-                source: connection.name.clone(),
-            };
-            self.keep(entry).await.map_err(|error| match error {
+            self.keep_incoming(connection, event).await.map_err(|error| match error {
                 // Too large or too deep to be kept: it will not be smaller when it comes again.
                 Error::BadRequest(why) => HookError::Malformed(why),
                 error => HookError::Unavailable(error.to_string()),
@@ -90,6 +80,21 @@ impl Engine {
         };
         let topic = Subscription::to_event(kind, Default::default()).topic;
         self.keep(InboxEntry { event, topic, source: "api".to_string() }).await
+    }
+
+    /// Keeps what a connection's provider has sent, whichever way it came.
+    pub(crate) async fn keep_incoming(&self, connection: &Connection, event: IncomingEvent) -> Result<Accepted, Error> {
+        let entry = InboxEntry {
+            event: ReceivedEvent {
+                id: event_id(&connection.name, &event.dedupe),
+                kind: event.kind,
+                data: event.data,
+                received_at: self.inner.clock.now(),
+            },
+            topic: Subscription::to_object(&connection.name, &event.correlation).topic,
+            source: connection.name.clone(),
+        };
+        self.keep(entry).await
     }
 
     /// Keeps an event. It is matched in the background, whether or not the caller stays.

@@ -4,7 +4,11 @@
 //! - `dispatch`: carries out attempts and looks, under each connection's limit.
 //! - `sweeper`: the due index made into inputs. There is no other timer.
 //! - `inbox`: events from outside, kept before they are acknowledged, and matched after.
+//! - `feeds`: what providers have sent, read again, for the webhooks that were lost.
+//! - `quota`: what each connection's month has left, over restarts.
+//! - `mask`: what of a run must not be shown.
 //! - `recovery`: after a start, whatever is outstanding is carried out. There is no other recovery.
+//! - `housekeeping`: what is old leaves the store. `fsck`: whether what is in it is right.
 //! - `catalog`, `view`, `api`, `mend`: what the outside sees and says.
 //!
 //! It decides nothing about a run: that is the core's. It knows no provider: that is the registry's.
@@ -15,10 +19,15 @@ mod clock;
 mod dispatch;
 mod engine;
 mod error;
+mod feeds;
+pub mod fsck;
+pub mod housekeeping;
 mod inbox;
 pub mod limits;
 pub mod look;
+mod mask;
 mod mend;
+mod quota;
 mod recovery;
 mod sweeper;
 mod turn;
@@ -32,3 +41,4 @@ pub use error::{Error, HookError};
 pub use inbox::Accepted;
 pub use mend::Said;
 pub use view::{ApprovalView, IncidentView, RunView, StepView, TimelineEntry, doing, timeline};
+pub use quota::ConnectionView;

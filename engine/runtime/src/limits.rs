@@ -39,5 +39,43 @@ pub const TEXT_CHARS_MAX: usize = 2_000;
 /// Mistakes that are told of outputs said by hand.
 pub const OUTPUT_PROBLEMS_MAX: usize = 8;
 
+/// How often changed counts of requests are written, in milliseconds.
+pub const QUOTA_MARK_MS: u64 = 5_000;
+
 /// Runs in one page of a list.
 pub const RUNS_PER_PAGE: usize = 1_000;
+
+/// Open runs whose rows a check holds in memory at a time; with more, it reads the rows again for each portion.
+pub const FSCK_RUNS_AT_ONCE: usize = 50_000;
+
+/// Heads, timers or waits that a check reads at a time.
+pub const FSCK_PAGE: usize = 1_000;
+
+/// Records that a check reads at a time.
+pub const FSCK_PAGE_RECORDS: usize = 64;
+
+/// How often a check looks again at a run that went on meanwhile.
+pub const FSCK_TRIES_MAX: u32 = 8;
+
+/// Findings that a check lists; of more it says how many.
+pub const FSCK_FINDINGS_MAX: usize = 1_000;
+
+/// How long a run stays in the store after its end, unless the configuration says otherwise: what people ask about a contract,
+/// and its renewal, mostly comes within a year, and until then it is found with all others.
+pub const RETAINED_RUNS_MS: u64 = 365 * 24 * 3600 * 1000;
+
+/// How long a settled event stays: no provider sends one again after a week, and whoever looks into what went wrong last month
+/// still finds it.
+pub const RETAINED_EVENTS_MS: u64 = 30 * 24 * 3600 * 1000;
+
+/// The pause between two rounds of housekeeping.
+pub const HOUSE_PAUSE_MS: u64 = 10 * 60 * 1000;
+
+/// The pause between two portions of a round, in which others come to write.
+pub const HOUSE_PORTION_PAUSE_MS: u64 = 20;
+
+/// Heads that housekeeping reads at a time.
+pub const ARCHIVE_HEADS_AT_ONCE: usize = 128;
+
+/// Events that go at a time.
+pub const FORGET_EVENTS_AT_ONCE: usize = 128;

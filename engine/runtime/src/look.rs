@@ -2,28 +2,32 @@
 
 use crate::Error;
 use crate::limits::JOURNAL_PAGE;
+use crate::mask::Mask;
 use crate::view::{self, ApprovalView, RunView, TimelineEntry};
 use engross_core::{Plan, Record, RunId, RunState, Subscription, fold};
+use engross_step_api::Registry;
 use engross_store::Store;
 
-/// A run as it stands, and its timeline.
+/// A run as it stands, and its timeline. The registry says what of it must not be shown.
 ///
 /// # Errors
 /// No such run, or the store cannot be read.
-pub fn run(store: &dyn Store, run: &RunId) -> Result<(RunView, Vec<TimelineEntry>), Error> {
+pub fn run(store: &dyn Store, run: &RunId, registry: &Registry) -> Result<(RunView, Vec<TimelineEntry>), Error> {
     let (plan, state, records) = load(store, run)?;
-    Ok((view::run(&plan, &state), view::timeline(&records)))
+    let mask = Mask::of(&plan, &state, registry);
+    Ok((mask.run(view::run(&plan, &state)), view::timeline(&mask.records(records))))
 }
 
 /// All approvals that wait for people, oldest run first.
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn approvals(store: &dyn Store) -> Result<Vec<ApprovalView>, Error> {
+pub fn approvals(store: &dyn Store, registry: &Registry) -> Result<Vec<ApprovalView>, Error> {
     let mut found = Vec::new();
     for wait in store.waits(&Subscription::to_decisions().topic)? {
-        let (_, state, _) = load(store, &wait.run)?;
-        found.extend(view::approval(&state, &wait.step));
+        let (plan, state, _) = load(store, &wait.run)?;
+        let mask = Mask::of(&plan, &state, registry);
+        found.extend(view::approval(&state, &wait.step).map(|approval| mask.approval(approval)));
     }
     Ok(found)
 }

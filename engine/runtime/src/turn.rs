@@ -88,6 +88,14 @@ impl Engine {
         Ok(loaded)
     }
 
+    /// Does something with a run's rows in the store while no turn of the run is decided; the next one reads its journal again.
+    pub(crate) async fn while_nobody_decides<T>(&self, run: &RunId, work: impl Future<Output = T>) -> T {
+        let seat = Seat::take(&self.inner, run);
+        let mut guard = seat.slot.lock().await;
+        *guard = None;
+        work.await
+    }
+
     /// The first turn of a new run, carried to its end whether or not the caller stays for it.
     pub(crate) async fn first_turn(&self, plan: Arc<Plan>, input: Input, stored: StoredPlan) -> Result<Begun, Error> {
         let turn = self.inner.decide(&plan, None, input)?;
@@ -286,7 +294,7 @@ fn rows(run: &RunId, commands: &BTreeSet<Command>) -> (Vec<Timer>, Vec<WaitRow>)
     (timers, waits)
 }
 
-fn head(plan: &Plan, state: &RunState) -> RunHead {
+pub(crate) fn head(plan: &Plan, state: &RunState) -> RunHead {
     RunHead {
         run: state.run.clone(),
         workflow: state.workflow.clone(),

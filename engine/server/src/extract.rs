@@ -141,7 +141,7 @@ mod tests {
             ("limit=-1", "the query does not fit: limit: invalid digit found in string"),
             (
                 "colour=red",
-                "the query does not fit: colour: unknown field `colour`, expected one of `open`, `workflow`, `before`, `limit`",
+                "the query does not fit: colour: unknown field `colour`, expected one of `open`, `archived`, `workflow`, `before`, `limit`",
             ),
         ] {
             let (mut parts, ()) = Request::get(format!("/?{query}")).body(()).unwrap().into_parts();

@@ -25,3 +25,12 @@ pub const WATCH_SECONDS_MAX: u64 = 25;
 
 /// Runs in one answer unless asked otherwise.
 pub const RUNS_DEFAULT: usize = 50;
+
+/// Pieces of an answer that wait for a slow reader.
+pub const JOB_LINES_WAITING_MAX: usize = 16;
+
+/// How often a long job says how far it has come.
+pub const JOB_PROGRESS_PAUSE: Duration = Duration::from_millis(250);
+
+/// A piece of a streamed copy of the store.
+pub const STREAM_CHUNK_BYTES: usize = 64 * 1024;

@@ -15,14 +15,14 @@ pub use connection::{Connection, Setting, WebhookSettings};
 pub use context::{Directory, StepContext, UnknownGroup};
 pub use engross_core::limits;
 pub use engross_core::{
-    Approval, Completion, Deadline, EffectClass, EffectState, ErrorClass, Fault, IdempotencyKey, OnEvent, OutcomeKind,
-    OutcomeName, OutcomeSpec, Person, ReceivedEvent, RunId, SPAN_PATTERN, SpanError, Stage, StepError, StepId,
-    StepKind, StepResult, StepSpec, Subscription, Timestamp, Wait, WaitKind, parse_span,
+    Approval, Completion, Deadline, EffectClass, EffectState, ErrorClass, EventId, Fault, IdempotencyKey, OnEvent,
+    OutcomeKind, OutcomeName, OutcomeSpec, Person, ReceivedEvent, RunId, SPAN_PATTERN, SpanError, Stage, StepError,
+    StepId, StepKind, StepResult, StepSpec, Subscription, Timestamp, Wait, WaitKind, parse_span,
 };
 pub use files::{FileRef, Files, FilesError};
 pub use provider::{
-    Acknowledgement, Budget, HookStanding, IncomingEvent, ProvisionAct, Provisioned, ProvisionedHook, Provider, RawWebhook,
-    Replayed, WebhookError,
+    Acknowledgement, Budget, HookStanding, IncomingEvent, Provider, ProvisionAct, Provisioned, ProvisionedHook,
+    RawWebhook, Replayed, WebhookError,
 };
 pub use registry::{Registry, RegistryError};
 

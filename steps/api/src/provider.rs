@@ -6,6 +6,7 @@
 use crate::{Connection, Step, StepContext, StepError, Timestamp};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A family of operations over one kind of connection.
@@ -56,12 +57,18 @@ pub trait Provider: Send + Sync {
         Ok(Replayed::default())
     }
 
-    /// Sees to it that the provider delivers its webhooks to the connection's own address, or says how people do it.
+    /// Sees to it that the provider delivers its webhooks to the connection's own address, or says how people do it. `known`
+    /// is what the caller remembers of what it has created: ids, each with its [`ProvisionedHook::address`].
     ///
     /// # Errors
     /// The provider could not be asked, or refused; what was done before is told by the next look.
-    async fn provision(&self, context: &StepContext, act: ProvisionAct) -> Result<Provisioned, StepError> {
-        let _ = (context, act);
+    async fn provision(
+        &self,
+        context: &StepContext,
+        act: ProvisionAct,
+        known: &BTreeMap<String, String>,
+    ) -> Result<Provisioned, StepError> {
+        let _ = (context, act, known);
         Ok(Provisioned::default())
     }
 }
@@ -126,6 +133,9 @@ pub struct ProvisionedHook {
     pub id: Option<String>,
     /// How it stands.
     pub standing: HookStanding,
+    /// The digest of the address that it was created with, to be remembered: some providers do not say where theirs lead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
 }
 
 /// How a set-up of webhooks stands.
@@ -134,7 +144,7 @@ pub struct ProvisionedHook {
 pub enum HookStanding {
     /// It is there and leads to the connection's address.
     Present,
-    /// It is there; the provider does not say where it leads.
+    /// It is there, the provider does not say where it leads, and it is none that was created here: somebody else's, perhaps.
     AddressUntold,
     /// It is there and leads somewhere else.
     Elsewhere,

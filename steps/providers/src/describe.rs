@@ -2,7 +2,7 @@
 //! Plain data; how it is shown is decided by whoever shows it.
 
 use crate::example::example;
-use crate::manifest::{Await, ErrorRule, Manifest, Operation, StatusRange, Webhooks};
+use crate::manifest::{Await, Composed, ErrorRule, Manifest, Operation, StatusRange, Webhooks};
 use engross_step_api::{EffectClass, ErrorClass, OutcomeKind, StepKind, StepSpec};
 use serde::Serialize;
 use serde_json::Value;
@@ -49,7 +49,7 @@ pub struct LimitsDescription {
     pub per_second: Option<f64>,
     /// Requests at once after a pause; kept by the engine.
     pub burst: Option<f64>,
-    /// Requests per month that a plan has; declared only.
+    /// Requests per month that a plan has; counted by the engine, and a connection's `requests_per_month` says otherwise.
     pub per_month: Option<u64>,
     /// More about it.
     pub note: Option<String>,
@@ -123,11 +123,31 @@ pub struct WebhooksDescription {
     /// How quickly the sender wants its answer, in milliseconds.
     pub ack_within_ms: Option<u64>,
     /// What the sender does when it gets none.
-    pub sender_retries: Option<String>,
+    pub sender_retries: Option<RetriesDescription>,
     /// How deliveries are set up.
-    pub provision: Option<String>,
+    pub provision: Option<ProvisionDescription>,
     /// The operation that lists what was sent.
     pub replay: Option<String>,
+}
+
+/// What a sender does when it is not answered as it wants.
+#[derive(Clone, Debug, Serialize)]
+pub struct RetriesDescription {
+    /// In words.
+    pub words: String,
+    /// The pauses before its repetitions in seconds, as many as are known; a stand-in can keep to them.
+    pub pauses_s: Vec<u64>,
+}
+
+/// How deliveries are set up.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProvisionDescription {
+    /// What each set-up is for: `type`, `contract`, `team`, `account` or `manual`.
+    pub per: String,
+    /// The operation that creates one.
+    pub operation: Option<String>,
+    /// What people have to do or to know.
+    pub instructions: Option<String>,
 }
 
 fn class_name<S: serde::Serializer>(class: &ErrorClass, serializer: S) -> Result<S::Ok, S::Error> {
@@ -142,6 +162,7 @@ pub(crate) fn describe(manifest: &Manifest, specs: &[StepSpec]) -> ProviderDescr
     };
     let actions = manifest.operations.values().filter_map(|op| Some(action(manifest, op, spec_of(&op.name)?)));
     let waits = manifest.awaits.iter().filter_map(|wait| Some(awaited(manifest, wait, spec_of(&wait.name)?)));
+    let composed = manifest.composed.iter().filter_map(|one| Some(sequence(manifest, one, spec_of(&one.name)?)));
     ProviderDescription {
         name: manifest.name.clone(),
         title: manifest.title.clone(),
@@ -155,7 +176,7 @@ pub(crate) fn describe(manifest: &Manifest, specs: &[StepSpec]) -> ProviderDescr
             per_month: manifest.limits.per_month,
             note: manifest.limits.note.clone(),
         },
-        operations: actions.chain(waits).collect(),
+        operations: actions.chain(composed).chain(waits).collect(),
         webhooks: manifest.webhooks.as_ref().map(webhooks),
     }
 }
@@ -177,6 +198,20 @@ fn action(manifest: &Manifest, operation: &Operation, spec: &StepSpec) -> Operat
         errors: if operation.browser { Vec::new() } else { errors(manifest, operation) },
         warnings: operation.warnings.iter().map(|warning| warning.text.clone()).collect(),
         example: operation.example.clone().unwrap_or_else(|| example(&spec.input)),
+        ..plain(spec)
+    }
+}
+
+fn sequence(manifest: &Manifest, composed: &Composed, spec: &StepSpec) -> OperationDescription {
+    let operations = composed.parts.iter().filter_map(|part| manifest.operations.get(&part.call.operation));
+    let names: Vec<&str> = operations.clone().map(|operation| operation.name.as_str()).collect();
+    OperationDescription {
+        note: composed.note.clone(),
+        capability: composed.capability.clone(),
+        request: names.join(", then "),
+        errors: operations.clone().next_back().map_or_else(Vec::new, |operation| errors(manifest, operation)),
+        warnings: operations.flat_map(|operation| operation.warnings.iter().map(|w| w.text.clone())).collect(),
+        example: composed.example.clone().unwrap_or_else(|| example(&spec.input)),
         ..plain(spec)
     }
 }
@@ -235,8 +270,15 @@ fn webhooks(spec: &Webhooks) -> WebhooksDescription {
         verified_by: spec.verify.as_ref().map(|verify| verify.header.clone()),
         ack: spec.ack,
         ack_within_ms: spec.ack_within_ms,
-        sender_retries: spec.sender_retries.clone(),
-        provision: spec.provision.clone(),
-        replay: spec.replay.clone(),
+        sender_retries: spec
+            .sender_retries
+            .as_ref()
+            .map(|retries| RetriesDescription { words: retries.words(), pauses_s: retries.pauses_s() }),
+        provision: spec.provision.as_ref().map(|provision| ProvisionDescription {
+            per: provision.per.as_str().to_string(),
+            operation: provision.create.as_ref().map(|call| call.operation.clone()),
+            instructions: provision.instructions.clone(),
+        }),
+        replay: spec.replay.as_ref().map(|replay| replay.call.operation.clone()),
     }
 }

@@ -22,5 +22,5 @@ pub use client::Client;
 pub use codes::CODES;
 pub use describe::{
     ErrorDescription, LimitsDescription, OperationDescription, OutcomeDescription, ProviderDescription,
-    SettingDescription, WebhooksDescription,
+    ProvisionDescription, RetriesDescription, SettingDescription, WebhooksDescription,
 };

@@ -86,3 +86,36 @@ pub(crate) const POLL_MS_MAX: u64 = 366 * 24 * 3600 * 1000;
 
 /// The size of the compiled form of a pattern in a manifest's schema, in bytes.
 pub(crate) const PATTERN_BYTES_MAX: usize = 1 << 20;
+
+/// The shortest pause between two readings of what a provider has sent, in seconds.
+pub(crate) const FEED_S_MIN: i64 = 10;
+
+/// Messages that one reading of what a provider has sent takes.
+pub(crate) const FEED_MESSAGES_MAX: usize = 10_000;
+
+/// How far the first reading of what a provider has sent goes back, in milliseconds: as long as event ids are remembered.
+pub(crate) const FEED_FIRST_MS: u64 = 30 * 24 * 3600 * 1000;
+
+/// Repetitions of a sender whose pauses are told.
+pub(crate) const SENDER_RETRIES_MAX: u64 = 50;
+
+/// Set-ups of webhooks that one look takes.
+pub(crate) const HOOKS_MAX: usize = 1_000;
+
+/// Parts of one composed operation.
+pub(crate) const PARTS_MAX: usize = 16;
+
+/// Composed operations whose finished parts are remembered between a look and the next attempt.
+pub(crate) const COMPOSED_KNOWN_MAX: usize = 10_000;
+
+/// The longest that one part of a composed operation may wait for a state, in seconds.
+pub(crate) const UNTIL_S_MAX: f64 = 120.0;
+
+/// Items that one synchronisation reads one by one.
+pub(crate) const HYDRATE_MAX: usize = 500;
+
+/// Waits of one connection whose looks are told apart for its budget.
+pub(crate) const POLLING_KNOWN_MAX: usize = 100_000;
+
+/// A wait counts as polling until it has not looked for so many of its own pauses.
+pub(crate) const POLLING_PAUSES: u64 = 3;

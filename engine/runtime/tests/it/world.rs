@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 pub(crate) const TOKEN: &str = "t0ken";
 
 /// Stands still until it is set.
-pub(crate) struct TestClock(AtomicI64);
+pub(crate) struct TestClock(pub(crate) AtomicI64);
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
@@ -29,7 +29,7 @@ impl Clock for TestClock {
 }
 
 /// Ids that count, and no randomness: every pause is the longest.
-struct CountedIds(AtomicU64);
+pub(crate) struct CountedIds(pub(crate) AtomicU64);
 
 impl Ids for CountedIds {
     fn run(&self, _: Timestamp) -> RunId {
@@ -45,7 +45,7 @@ impl Ids for CountedIds {
     }
 }
 
-struct NoFiles;
+pub(crate) struct NoFiles;
 
 #[async_trait]
 impl Files for NoFiles {
@@ -247,7 +247,7 @@ impl World {
     }
 }
 
-fn connection(name: &str) -> (String, Arc<Connection>) {
+pub(crate) fn connection(name: &str) -> (String, Arc<Connection>) {
     let webhook = WebhookSettings { token: Some(TOKEN.into()), ..WebhookSettings::default() };
     let connection = Connection {
         name: name.to_string(),

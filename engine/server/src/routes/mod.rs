@@ -1,10 +1,12 @@
 //! The routes, one file per resource.
 
 mod approvals;
+mod connections;
 mod events;
 mod health;
 mod hooks;
 mod runs;
+mod store;
 pub mod wire;
 
 use crate::limits::{API_BODY_BYTES_MAX, HOOK_BODY_BYTES_MAX};
@@ -24,7 +26,12 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/runs/{run}/cancel", post(runs::cancel))
         .route("/runs/{run}/steps/{step}/decision", post(approvals::decide))
         .route("/approvals", get(approvals::list))
+        .route("/connections", get(connections::list))
         .route("/events", post(events::send))
+        .route("/store/export", get(store::export))
+        .route("/store/verify", get(store::verify))
+        .route("/store/compact", post(store::compact))
+        .route("/fsck", get(store::fsck))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))

@@ -45,6 +45,11 @@ pub(super) async fn start(
 }
 
 pub(super) async fn list(State(shared): State<Shared>, Asked(query): Asked<ListRuns>) -> Result<Json<Runs>, ApiError> {
+    if query.archived {
+        let (before, limit) = (query.before.map(RunId::new), query.limit.unwrap_or(RUNS_DEFAULT));
+        let runs = shared.engine.archived_runs(before, limit).await?.into_iter().map(RunRow::from).collect();
+        return Ok(Json(Runs { runs }));
+    }
     let query = RunQuery {
         open: query.open,
         working: false,

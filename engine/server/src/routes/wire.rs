@@ -1,7 +1,7 @@
 //! Bodies of requests and answers: the wire's own types, which the command line uses as well.
 
 use engross_core::{Record, RunId, Verdict};
-use engross_runtime::{ApprovalView, TimelineEntry};
+use engross_runtime::{ApprovalView, ConnectionView, TimelineEntry};
 use engross_store::RunHead;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -52,6 +52,9 @@ pub struct ListRuns {
     /// Only runs that are not over.
     #[serde(default)]
     pub open: bool,
+    /// Runs of the archive, and no others; `open` and `workflow` do not narrow these.
+    #[serde(default)]
+    pub archived: bool,
     /// Only runs of this workflow.
     #[serde(default)]
     pub workflow: Option<String>,
@@ -170,6 +173,13 @@ pub struct Approvals {
     pub approvals: Vec<ApprovalView>,
 }
 
+/// `GET /api/v1/connections`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Connections {
+    /// All connections, by name.
+    pub connections: Vec<ConnectionView>,
+}
+
 /// `POST /api/v1/events`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -192,4 +202,24 @@ pub struct EventSent {
     pub id: String,
     /// Whether it was there already.
     pub duplicate: bool,
+}
+
+/// A line of an answer that takes its time: `GET /api/v1/store/verify`, `GET /api/v1/fsck`, `POST /api/v1/store/compact`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobLine<T> {
+    /// How far it has come.
+    Progress {
+        /// Runs that were looked at, or rows that were copied.
+        done: u64,
+    },
+    /// The answer: the last line.
+    Done(T),
+    /// It could not be done: the last line.
+    Failed {
+        /// A short stable word.
+        code: String,
+        /// One sentence.
+        message: String,
+    },
 }

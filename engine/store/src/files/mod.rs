@@ -100,6 +100,13 @@ impl Files for FileStore {
             None => objects::publish(&*self.objects, &file.sha256, content, &path).await,
         }
     }
+
+    async fn has(&self, sha256: &str) -> Result<bool, FilesError> {
+        if !is_digest(sha256) {
+            return Ok(false);
+        }
+        objects::is_there(&*self.objects, &object_path(sha256)).await
+    }
 }
 
 /// Disk and hashing are off the threads that run the engine.

@@ -22,6 +22,15 @@ pub(super) async fn read(objects: &dyn ObjectStore, at: &ObjectPath, sha256: &st
     bytes_of(found).await
 }
 
+/// Whether something is kept there.
+pub(super) async fn is_there(objects: &dyn ObjectStore, at: &ObjectPath) -> Result<bool, FilesError> {
+    match objects.head(at).await {
+        Ok(_) => Ok(true),
+        Err(Error::NotFound { .. }) => Ok(false),
+        Err(e) => Err(refused(&e)),
+    }
+}
+
 /// Keeps content under its digest. What is there already stays.
 pub(super) async fn keep(objects: &dyn ObjectStore, at: &ObjectPath, content: Bytes) -> Result<(), FilesError> {
     match objects.put_opts(at, content.into(), PutOptions::from(PutMode::Create)).await {

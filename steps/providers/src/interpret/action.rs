@@ -2,7 +2,7 @@
 
 use super::reply::{self, Reply};
 use super::session::{Session, bad_input};
-use super::{Core, lookup, preview, reconcile};
+use super::{Core, lookup, preview, reconcile, require, sync};
 use crate::manifest::{Operation, Token};
 use crate::template::{Scope, text_of};
 use async_trait::async_trait;
@@ -52,7 +52,8 @@ pub(super) fn completion(
     Ok(Completion::new("succeeded", session.scrubber.value(outputs)))
 }
 
-async fn run(session: &Session<'_>, operation: &Operation, input: &Value) -> Result<Completion, StepError> {
+/// Carries an operation out: look up, check what must be so, send, read the answer.
+pub(super) async fn run(session: &Session<'_>, operation: &Operation, input: &Value) -> Result<Completion, StepError> {
     let names = Map::from_iter([("input".to_string(), input.clone())]);
     let globals = session.scope();
     let scope = globals.with(&names);
@@ -60,7 +61,8 @@ async fn run(session: &Session<'_>, operation: &Operation, input: &Value) -> Res
     for warning in operation.warnings.iter().filter(|warning| warning.when.holds(&scope) == Some(true)) {
         tracing::warn!(operation = %operation.name, "{}", warning.text);
     }
-    let found = lookup::resolve(session, operation, &scope).await?;
+    let reads = require::check(session, operation, &scope).await?;
+    let found = lookup::resolve(session, operation, &scope, reads).await?;
     let mut names = Map::from_iter([("lookups".to_string(), Value::Object(found))]);
     let token = match &operation.token {
         Some(spec) => Some((spec, current(session, operation, spec, &scope).await?)),
@@ -68,11 +70,14 @@ async fn run(session: &Session<'_>, operation: &Operation, input: &Value) -> Res
     };
     names.extend(token.as_ref().map(|(_, token)| ("token".to_string(), Value::from(token.as_str()))));
     let scope = scope.with(&names);
-    let reply = match (session.call(operation, &scope, false).await, token) {
+    let reply = match (session.call(operation, &scope, operation.sync.is_some()).await, token) {
         (Err(error), Some((spec, sent))) => return Err(judged(session, operation, spec, &sent, &scope, error).await),
         (reply, _) => reply?,
     };
-    completion(session, operation, &reply, &scope)
+    let Some(spec) = &operation.sync else { return completion(session, operation, &reply, &scope) };
+    let synced = sync::synced(session, operation, spec, &reply, input, &scope).await?;
+    let names = Map::from_iter([("synced".to_string(), Value::Object(synced))]);
+    completion(session, operation, &reply, &scope.with(&names))
 }
 
 /// The token that a change is sent with: the workflow's, or else the current one.

@@ -15,13 +15,13 @@ use std::collections::BTreeSet;
 /// How many names are told where none is near.
 const NAMES_TOLD_MAX: usize = 20;
 
-/// Everything an operation looks up, by name. `scope` has the inputs.
+/// Everything an operation looks up, by name. `scope` has the inputs, `reads` what has been read already.
 pub(super) async fn resolve(
     session: &Session<'_>,
     operation: &Operation,
     scope: &Scope<'_>,
+    mut reads: Map<String, Value>,
 ) -> Result<Map<String, Value>, StepError> {
-    let mut reads = Map::new();
     let mut found = Map::new();
     let mut problems = Vec::new();
     let mut hint = None;

@@ -2,22 +2,28 @@
 //!
 //! A step of a manifest goes through these modules in this order: `lookup` turns people's names into ids, `request`
 //! builds the request, `session` sends it, `reply` reads the answer, `action` and `waiting` answer the engine.
-//! `reconcile` looks an effect up, `preview` shows a request without sending it, `webhook` reads what providers send by
-//! themselves.
+//! `compose` makes one step of several operations. `reconcile` looks an effect up, `preview` shows a request without sending it, `webhook` reads what providers send by
+//! themselves, `feed` what they have sent before, and `provision` sees to it that they send it. `budget` counts requests.
 
 mod action;
 mod body;
+mod budget;
+mod compose;
+mod feed;
 mod lookup;
 mod pace;
 mod paging;
 mod preview;
 mod provider;
+mod provision;
 mod question;
 mod reconcile;
 mod reply;
 mod request;
+mod require;
 mod scrub;
 mod session;
+mod sync;
 mod waiting;
 mod webhook;
 
@@ -32,4 +38,6 @@ struct Core {
     manifest: Manifest,
     client: Client,
     pacer: pace::Pacer,
+    ledger: budget::Ledger,
+    progress: compose::Progress,
 }

@@ -5,6 +5,7 @@ use super::{lookup, request, session};
 use crate::manifest::{Manifest, Operation};
 use crate::template::Scope;
 use engross_step_api::{Connection, EffectClass, Preview};
+use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 /// What would be sent. What is known only later stands in angle brackets.
@@ -60,6 +61,19 @@ fn build(
     request::build(manifest, operation, base, &Scope::new(&names, true), key).map_err(|error| error.message)
 }
 
+/// The address of the connection's webhooks without its token.
+fn callback(connection: &Connection) -> Value {
+    let settings = &connection.webhook;
+    match (&settings.url, &settings.token) {
+        (Some(url), Some(token)) => {
+            let (url, token) = (url.expose_secret(), token.expose_secret());
+            json!({"url": if token.is_empty() { MASK.to_string() } else { url.replace(token, MASK) }})
+        }
+        (Some(_), None) => json!({"url": MASK}),
+        (None, _) => json!({}),
+    }
+}
+
 /// The names that an execution has, with masks for secrets and placeholders for what is not known yet. A setting that may
 /// be left out and is takes what depends on it along, as it does when something is sent.
 fn globals(manifest: &Manifest, operation: &Operation, connection: Option<&Connection>) -> Map<String, Value> {
@@ -82,6 +96,7 @@ fn globals(manifest: &Manifest, operation: &Operation, connection: Option<&Conne
     Map::from_iter([
         ("config".to_string(), Value::Object(config)),
         ("webhook".to_string(), webhook),
+        ("callback".to_string(), connection.map_or_else(|| json!({}), callback)),
         ("run".to_string(), json!({"id": "<run.id>", "started_at": "<run.started_at>"})),
         (
             "step".to_string(),

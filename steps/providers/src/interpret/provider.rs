@@ -1,15 +1,22 @@
 //! A manifest as a provider: its steps, the check of a connection's settings, and its webhooks.
 
 use super::action::Action;
+use super::budget::{self, Ledger};
+use super::compose::{Progress, Sequence};
 use super::pace::Pacer;
 use super::scrub::Scrubber;
 use super::waiting::Waiting;
-use super::{Core, webhook};
+use super::{Core, feed, provision, webhook};
 use crate::client::Client;
 use crate::describe::{ProviderDescription, describe};
 use crate::manifest::{Manifest, Scheme, base_url};
+use async_trait::async_trait;
 use engross_source::nearest;
-use engross_step_api::{Acknowledgement, Connection, IncomingEvent, Provider, RawWebhook, Step, WebhookError};
+use engross_step_api::{
+    Acknowledgement, Budget, Connection, IncomingEvent, Provider, ProvisionAct, Provisioned, RawWebhook, Replayed,
+    Step, StepContext, StepError, Timestamp, WebhookError,
+};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The setting that every provider has: which of the manifest's environments.
@@ -22,7 +29,15 @@ pub(crate) struct ManifestProvider {
 
 impl ManifestProvider {
     pub(crate) fn new(manifest: Manifest, client: Client) -> Self {
-        Self { core: Arc::new(Core { manifest, client, pacer: Pacer::default() }) }
+        Self {
+            core: Arc::new(Core {
+                manifest,
+                client,
+                pacer: Pacer::default(),
+                ledger: Ledger::default(),
+                progress: Progress::default(),
+            }),
+        }
     }
 }
 
@@ -34,6 +49,7 @@ impl ManifestProvider {
     }
 }
 
+#[async_trait]
 impl Provider for ManifestProvider {
     fn name(&self) -> &str {
         &self.core.manifest.name
@@ -49,7 +65,11 @@ impl Provider for ManifestProvider {
             .awaits
             .iter()
             .map(|wait| -> Arc<dyn Step> { Arc::new(Waiting::new(Arc::clone(&self.core), Arc::clone(wait))) });
-        actions.chain(waits).collect()
+        let composed = manifest
+            .composed
+            .iter()
+            .map(|composed| -> Arc<dyn Step> { Arc::new(Sequence::new(Arc::clone(&self.core), Arc::clone(composed))) });
+        actions.chain(composed).chain(waits).collect()
     }
 
     fn check_connection(&self, connection: &Connection) -> Vec<String> {
@@ -65,8 +85,12 @@ impl Provider for ManifestProvider {
         for (name, setting) in &connection.settings {
             if name == ENVIRONMENT {
                 problems.extend(unknown_environment(manifest, setting.expose()));
+            } else if name == budget::PER_MONTH {
+                let is_count = setting.expose().trim().parse::<u64>().is_ok_and(|count| count > 0);
+                let problem = format!("`{name}` is a whole number of requests above 0");
+                problems.extend((!is_count).then_some(problem));
             } else if !manifest.settings.contains_key(name) {
-                let known = manifest.settings.keys().map(String::as_str).chain([ENVIRONMENT]);
+                let known = manifest.settings.keys().map(String::as_str).chain([ENVIRONMENT, budget::PER_MONTH]);
                 let near = nearest(name, known).map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
                 problems.push(format!("`{}` has no setting `{name}`{near}", manifest.name));
             }
@@ -91,6 +115,32 @@ impl Provider for ManifestProvider {
 
     fn acknowledgement(&self) -> Acknowledgement {
         Acknowledgement { status: self.core.manifest.webhooks.as_ref().map_or(200, |webhooks| webhooks.ack) }
+    }
+
+    fn budget(&self, connection: &Connection, now: Timestamp) -> Option<Budget> {
+        let limit = budget::limit(&self.core.manifest, connection);
+        Some(self.core.ledger.budget(&connection.name, limit, now))
+    }
+
+    fn restore_budget(&self, connection: &Connection, month: &str, used: u64) {
+        self.core.ledger.restore(&connection.name, month, used);
+    }
+
+    fn feed_every_ms(&self) -> Option<u64> {
+        Some(self.core.manifest.webhooks.as_ref()?.replay.as_ref()?.every_ms)
+    }
+
+    async fn replay(&self, context: &StepContext, since: Option<Timestamp>) -> Result<Replayed, StepError> {
+        feed::replay(&self.core, context, since).await
+    }
+
+    async fn provision(
+        &self,
+        context: &StepContext,
+        act: ProvisionAct,
+        known: &BTreeMap<String, String>,
+    ) -> Result<Provisioned, StepError> {
+        provision::provision(&self.core, context, act, known).await
     }
 }
 

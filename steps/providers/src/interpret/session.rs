@@ -2,7 +2,7 @@
 
 use super::body::{self, Body, Content};
 use super::scrub::Scrubber;
-use super::{Core, paging, reply, request};
+use super::{Core, budget, paging, reply, request};
 use crate::client::Outgoing;
 use crate::limits::{FILE_BYTES_MAX, JSON_BYTES_MAX};
 use crate::manifest::{Call, Decode, Manifest, Operation, Pace};
@@ -21,7 +21,7 @@ pub(super) struct Session<'a> {
     pub(super) core: &'a Core,
     pub(super) scrubber: Scrubber,
     pub(super) files: &'a dyn Files,
-    /// What every template may name: `config`, `webhook`, `run`, `step`.
+    /// What every template may name: `config`, `webhook`, `callback`, `run`, `step`.
     globals: Map<String, Value>,
     key: &'a str,
     connection: &'a str,
@@ -30,6 +30,10 @@ pub(super) struct Session<'a> {
     is_at_home: bool,
     /// When the attempt began.
     pub(super) now: Timestamp,
+    /// Whether it looks for a wait, or for nobody in particular, so that it could be later.
+    polls: bool,
+    /// How many requests the connection has in a month.
+    per_month: Option<u64>,
 }
 
 impl<'a> Session<'a> {
@@ -65,7 +69,39 @@ impl<'a> Session<'a> {
             is_at_home: manifest.environments.values().any(|url| *url == base),
             base,
             now: context.now,
+            polls: false,
+            per_month: budget::limit(manifest, connection),
         })
+    }
+
+    /// The same for a look that could be later.
+    pub(super) fn polling(self) -> Self {
+        Self { polls: true, ..self }
+    }
+
+    /// Whether a wait may look by itself now, by what is left of the connection's month.
+    pub(super) fn may_poll(&self, wait: &str, every_ms: u64) -> Result<(), StepError> {
+        let turn = self.core.ledger.may_poll(self.connection, self.per_month, wait, every_ms, self.now);
+        turn.map_err(|ms| self.held_back(ms))
+    }
+
+    /// Whether anything is left of the connection's month for what can wait.
+    pub(super) fn has_room(&self) -> Result<(), StepError> {
+        let room = self.core.ledger.has_room(self.connection, self.per_month, self.now);
+        room.map_err(|ms| self.held_back(ms))
+    }
+
+    fn held_back(&self, ms: u64) -> StepError {
+        let budget = self.core.ledger.budget(self.connection, self.per_month, self.now);
+        let message = format!(
+            "no look before {}: the connection `{}` has used {} of its {} requests of {}",
+            self.now.plus_ms(ms),
+            self.connection,
+            budget.used,
+            budget.limit.unwrap_or_default(),
+            budget.month,
+        );
+        StepError::new(ErrorClass::RateLimited, "budget", message).retry_after_ms(Some(ms))
     }
 
     /// The names of the session alone.
@@ -75,16 +111,20 @@ impl<'a> Session<'a> {
 
     /// Whether the connection has the settings that only some operations need.
     pub(super) fn needs(&self, operation: &Operation) -> Result<(), StepError> {
+        self.needs_settings(&format!("`{}`", operation.name), &operation.needs)
+    }
+
+    /// Whether the connection has these settings.
+    pub(super) fn needs_settings(&self, what: &str, needs: &[String]) -> Result<(), StepError> {
         let lacks = |name: &&String| {
             let setting = self.globals.get("config").and_then(|config| config.get(*name)).and_then(Value::as_str);
             setting.is_none_or(|setting| setting.trim().is_empty())
         };
-        let missing: Vec<String> = operation.needs.iter().filter(lacks).map(|name| format!("`{name}`")).collect();
+        let missing: Vec<String> = needs.iter().filter(lacks).map(|name| format!("`{name}`")).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        let message =
-            format!("`{}` needs {} of the connection `{}`", operation.name, missing.join(", "), self.connection);
+        let message = format!("{what} needs {} of the connection `{}`", missing.join(", "), self.connection);
         Err(StepError::new(ErrorClass::Auth, "setting", message).hint("add it to the connection in engross.yaml"))
     }
 
@@ -144,6 +184,7 @@ impl<'a> Session<'a> {
         let outgoing = self.outgoing(operation, request.url, request.headers, body)?;
         self.turn(operation).await?;
         tracing::debug!(operation = %operation.name, method = %outgoing.method, "a provider is called");
+        self.core.ledger.count(self.connection, self.now, self.polls);
         let answer = self.core.client.send(outgoing).await.map_err(|failure| reply::lost(self, operation, failure))?;
         reply::read(self, operation, answer, scope).await
     }
@@ -268,13 +309,19 @@ pub(super) fn bad_input(operation: &Operation, problem: &str) -> StepError {
     StepError::new(ErrorClass::Invalid, "input", format!("`{}`: {problem}", operation.name)).fault(Fault::User)
 }
 
-/// `config` and `webhook` with the connection's settings.
+/// `config`, `webhook` and `callback` with the connection's settings.
 fn settings(manifest: &Manifest, connection: &Connection) -> Map<String, Value> {
     let known = |name: &String| Some((name.clone(), Value::from(connection.setting(name)?)));
     let config: Map<String, Value> = manifest.settings.keys().filter_map(known).collect();
     let secret = connection.webhook.secret.as_ref().map(|secret| Value::from(secret.expose_secret()));
     let webhook: Map<String, Value> = secret.map(|secret| ("secret".to_string(), secret)).into_iter().collect();
-    Map::from_iter([("config".to_string(), Value::Object(config)), ("webhook".to_string(), Value::Object(webhook))])
+    let url = connection.webhook.url.as_ref().map(|url| Value::from(url.expose_secret()));
+    let callback: Map<String, Value> = url.map(|url| ("url".to_string(), url)).into_iter().collect();
+    Map::from_iter([
+        ("config".to_string(), Value::Object(config)),
+        ("webhook".to_string(), Value::Object(webhook)),
+        ("callback".to_string(), Value::Object(callback)),
+    ])
 }
 
 /// Where a connection's requests go.

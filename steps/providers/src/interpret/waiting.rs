@@ -8,8 +8,8 @@ use crate::manifest::{Await, AwaitOutcome, AwaitWhen};
 use crate::template::{Scope, text_of};
 use async_trait::async_trait;
 use engross_step_api::{
-    Completion, Connection, EffectClass, ErrorClass, OnEvent, OutcomeKind, OutcomeSpec, Preview, Step, StepContext,
-    StepError, StepKind, StepResult, StepSpec, Subscription, Wait, WaitKind, parse_span,
+    Completion, Connection, EffectClass, ErrorClass, OnEvent, OutcomeKind, OutcomeSpec, Preview, SpanError, Step,
+    StepContext, StepError, StepKind, StepResult, StepSpec, Subscription, Wait, WaitKind, Wake, parse_span,
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -52,10 +52,7 @@ impl Waiting {
         let subject = self.wait.subject.eval(&Scope::new(&names, false)).map_err(invalid)?;
         let subject = subject.as_ref().map(text_of).filter(|subject| !subject.is_empty());
         let subject = subject.ok_or_else(|| invalid("what to wait for is empty".to_string()))?;
-        let poll_ms = match input.get("poll").and_then(Value::as_str) {
-            Some(text) => parse_span(text).map_err(|problem| invalid(format!("`poll`: {problem}")))?,
-            None => self.wait.poll_ms,
-        };
+        let poll_ms = self.poll_ms(input).map_err(|problem| invalid(format!("`poll`: {problem}")))?;
         if !(POLL_MS_MIN..=POLL_MS_MAX).contains(&poll_ms) {
             return Err(invalid("`poll` is at least 1s and at most a year".to_string()));
         }
@@ -72,6 +69,11 @@ impl Waiting {
             },
             deadline: None,
         })
+    }
+
+    /// How often it looks by itself, in milliseconds.
+    fn poll_ms(&self, input: &Value) -> Result<u64, SpanError> {
+        input.get("poll").and_then(Value::as_str).map_or(Ok(self.wait.poll_ms), parse_span)
     }
 
     async fn look(&self, session: &Session<'_>, input: &Value) -> Result<Option<Completion>, StepError> {
@@ -128,13 +130,12 @@ impl Step for Waiting {
         self.park(context, input).map(StepResult::Parked)
     }
 
-    async fn check(
-        &self,
-        context: &StepContext,
-        input: &Value,
-        _wake: engross_step_api::Wake,
-    ) -> Result<Option<Completion>, StepError> {
-        let session = Session::new(&self.core, context)?;
+    async fn check(&self, context: &StepContext, input: &Value, wake: Wake) -> Result<Option<Completion>, StepError> {
+        let session = Session::new(&self.core, context)?.polling();
+        if wake == Wake::Poll {
+            let every_ms = self.poll_ms(input).unwrap_or(self.wait.poll_ms);
+            session.may_poll(context.key.as_str(), every_ms)?;
+        }
         self.look(&session, input).await.map_err(|error| session.scrubber.error(error))
     }
 

@@ -26,11 +26,16 @@ pub(super) fn receive(
         return Err(WebhookError::Malformed(format!("the body is larger than {WEBHOOK_BYTES_MAX} bytes")));
     }
     verify(spec, settings, webhook)?;
-    let mut data = match decode(spec, webhook) {
+    let data = match decode(spec, webhook) {
         Ok(data) => data,
         Err(_) if spec.pings && webhook.body.trim_ascii().is_empty() => return Ok(None),
         Err(problem) => return Err(WebhookError::Malformed(problem)),
     };
+    event(spec, data, webhook.body)
+}
+
+/// Reads what a decoded delivery says; nothing where it only tests the address. `body` is what it was decoded from.
+pub(super) fn event(spec: &Webhooks, mut data: Value, body: &[u8]) -> Result<Option<IncomingEvent>, WebhookError> {
     if spec.pings && spec.kind.first(&data).is_none() && spec.correlate.first(&data).is_none() {
         return Ok(None);
     }
@@ -49,7 +54,7 @@ pub(super) fn receive(
     let kind = known.cloned().unwrap_or(kind);
     let correlation = part(&spec.correlate, "what it is about")?;
     let correlation = if spec.correlate_lower { correlation.to_lowercase() } else { correlation };
-    let dedupe = dedupe(spec, &data, webhook.body);
+    let dedupe = dedupe(spec, &data, body);
     Ok(Some(IncomingEvent { dedupe, kind, correlation, data }))
 }
 

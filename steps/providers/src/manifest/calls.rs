@@ -14,11 +14,11 @@ pub(super) fn check(reader: &mut Reader<'_>, operations: &BTreeMap<String, Arc<O
     for site in std::mem::take(&mut reader.calls) {
         // One that could not be read has its own findings, and one that is not there was told where it was named.
         let Some(called) = operations.get(&site.operation) else { continue };
-        if called.effect != EffectClass::Read {
+        if !site.acts && called.effect != EffectClass::Read {
             let message = format!("`{}` changes something: only operations that read can be called", site.operation);
             reader.error(codes::EFFECT, site.span, message);
         }
-        if !called.lookups.is_empty() || !called.reads.is_empty() {
+        if !site.acts && (!called.lookups.is_empty() || !called.reads.is_empty()) {
             let message = format!("`{}` looks things up itself and cannot be called", site.operation);
             reader.error(codes::NESTED_LOOKUP, site.span, message);
         }

@@ -4,8 +4,8 @@ use super::http::{BodyDefaults, Way};
 use super::names::Names;
 use super::reader::{Fields, Reader};
 use super::schema::Types;
-use super::{ErrorRule, Limits, Manifest, Pace, Response, SettingSpec};
-use super::{calls, http, lookup, operation, response, waiting, webhooks};
+use super::{Await, Composed, ErrorRule, Limits, Manifest, Operation, Pace, Response, SettingSpec};
+use super::{calls, compose, http, lookup, operation, response, waiting, webhooks};
 use crate::codes;
 use crate::limits::{PACE_MAX, TIMEOUT_S_DEFAULT, TIMEOUT_S_MAX};
 use crate::template::fold;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "manifest",
     "provider",
     "title",
@@ -32,7 +32,14 @@ const KEYS: [&str; 16] = [
     "types",
     "operations",
     "awaits",
+    "compose",
     "webhooks",
+];
+
+/// The settings that the connections of every provider have.
+const OWN_SETTINGS: [(&str, &str); 2] = [
+    ("environment", "it chooses one of `environments`"),
+    ("requests_per_month", "it says how many requests the connection has"),
 ];
 
 const CLASSES: [ErrorClass; 10] = [
@@ -69,6 +76,7 @@ impl Shared<'_> {
         Names::default()
             .with_only("config", self.settings.keys().cloned())
             .with_only("webhook", ["secret"])
+            .with_only("callback", ["url"])
             .with_only("run", ["id", "started_at"])
             .with_only("step", ["id", "attempt", "key", "started_at"])
     }
@@ -135,10 +143,9 @@ fn manifest(reader: &mut Reader<'_>, root: &Node) -> Option<Manifest> {
             loaded.insert(operation.name.clone(), Arc::new(operation));
         }
     }
-    let awaits = top.get("awaits").map_or(&[][..], |node| reader.entries(node, "`awaits`"));
-    let awaits: Vec<_> =
-        awaits.iter().filter_map(|entry| waiting::wait(reader, entry, &shared)).map(Arc::new).collect();
+    let awaits = awaits(reader, &top, &shared);
     let webhooks = top.get("webhooks").and_then(|node| webhooks::webhooks(reader, node, &shared));
+    let composed = composed(reader, &top, &shared, &loaded);
     calls::check(reader, &loaded);
     let (environments, environment) = environments?;
     Some(Manifest {
@@ -155,8 +162,24 @@ fn manifest(reader: &mut Reader<'_>, root: &Node) -> Option<Manifest> {
         limits,
         operations: loaded,
         awaits,
+        composed,
         webhooks,
     })
+}
+
+fn awaits<'n>(reader: &mut Reader<'_>, top: &Fields<'n>, shared: &Shared<'n>) -> Vec<Arc<Await>> {
+    let entries = top.get("awaits").map_or(&[][..], |node| reader.entries(node, "`awaits`"));
+    entries.iter().filter_map(|entry| waiting::wait(reader, entry, shared)).map(Arc::new).collect()
+}
+
+fn composed<'n>(
+    reader: &mut Reader<'_>,
+    top: &Fields<'n>,
+    shared: &Shared<'n>,
+    operations: &BTreeMap<String, Arc<Operation>>,
+) -> Vec<Arc<Composed>> {
+    let entries = top.get("compose").map_or(&[][..], |node| reader.entries(node, "`compose`"));
+    entries.iter().filter_map(|entry| compose::composed(reader, entry, shared, operations)).map(Arc::new).collect()
 }
 
 /// `limits:` of the whole provider.
@@ -271,8 +294,9 @@ fn settings(reader: &mut Reader<'_>, top: &Fields<'_>) -> BTreeMap<String, Setti
             required: reader.flag(&fields, "required"),
             note: reader.maybe_text(&fields, "note"),
         };
-        if entry.key.text == "environment" {
-            let message = "`environment` is a setting of every provider: it chooses one of `environments`";
+        let own = OWN_SETTINGS.iter().find(|(name, _)| *name == entry.key.text);
+        if let Some((name, what)) = own {
+            let message = format!("`{name}` is a setting of every provider: {what}");
             reader.error(codes::WRONG_VALUE, entry.key.span, message);
         } else if reader.name(&entry.key.text, entry.key.span).is_some() {
             settings.insert(entry.key.text.clone(), spec);

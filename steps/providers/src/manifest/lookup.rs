@@ -17,7 +17,13 @@ pub(super) fn call(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>, na
     call_of(reader, &fields, shared, names)
 }
 
-fn call_of(reader: &mut Reader<'_>, fields: &Fields<'_>, shared: &Shared<'_>, names: &Names) -> Option<Call> {
+/// The same, of a mapping that has other keys besides.
+pub(super) fn call_of(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    shared: &Shared<'_>,
+    names: &Names,
+) -> Option<Call> {
     let operation = reader.need(fields, "operation").and_then(|node| {
         reader.word(node, "the operation to call", &shared.operations, |word| {
             shared.operations.contains(&word).then(|| word.to_string())
@@ -28,7 +34,7 @@ fn call_of(reader: &mut Reader<'_>, fields: &Fields<'_>, shared: &Shared<'_>, na
     let inputs = entries.iter().map(|entry| (entry.key.text.clone(), entry.key.span)).collect();
     let input = node.map_or(Some(Tree::Map(Vec::new())), |node| reader.tree(node, names))?;
     let operation = operation?;
-    reader.calls.push(CallSite { operation: operation.clone(), span: fields.span, inputs });
+    reader.calls.push(CallSite { operation: operation.clone(), span: fields.span, inputs, acts: false });
     Some(Call { operation, input })
 }
 

@@ -5,6 +5,8 @@
 //! [`crate::interpret`].
 
 mod calls;
+mod compose;
+mod delivery;
 mod http;
 mod load;
 mod lookup;
@@ -13,10 +15,14 @@ mod operation;
 mod reader;
 mod response;
 mod schema;
+mod sync;
 mod waiting;
 mod webhooks;
 
+pub(crate) use compose::{Composed, Part};
+pub(crate) use delivery::{HookList, Per, Provision, Replay, SenderRetries};
 pub(crate) use load::{base_url, load};
+pub(crate) use sync::{Compare, Requirement, Sync};
 
 use crate::condition::Condition;
 use crate::pointer::{Pointer, Pointers};
@@ -49,6 +55,7 @@ pub(crate) struct Manifest {
     pub(crate) limits: Limits,
     pub(crate) operations: BTreeMap<String, Arc<Operation>>,
     pub(crate) awaits: Vec<Arc<Await>>,
+    pub(crate) composed: Vec<Arc<Composed>>,
     pub(crate) webhooks: Option<Webhooks>,
 }
 
@@ -73,7 +80,7 @@ pub(crate) enum StatusFrom {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Limits {
     pub(crate) pace: Option<Pace>,
-    /// Requests per month that a plan has; declared, not counted.
+    /// Requests per month that a plan has, where the connection does not say otherwise.
     pub(crate) per_month: Option<u64>,
     pub(crate) note: Option<String>,
 }
@@ -221,6 +228,9 @@ pub(crate) struct Operation {
     pub(crate) reads: BTreeMap<String, Call>,
     /// In the order of the file: later ones may use earlier ones.
     pub(crate) lookups: Vec<(String, Lookup)>,
+    /// What must be so before anything is sent.
+    pub(crate) requires: Vec<Requirement>,
+    pub(crate) sync: Option<Sync>,
     pub(crate) reconcile: Option<Reconcile>,
     pub(crate) response: Response,
     pub(crate) paging: Option<Paging>,
@@ -510,12 +520,9 @@ pub(crate) struct Webhooks {
     pub(crate) ack: u16,
     /// How quickly the sender wants its answer, in milliseconds; documentation.
     pub(crate) ack_within_ms: Option<u64>,
-    /// What the sender does when it gets none; documentation.
-    pub(crate) sender_retries: Option<String>,
-    /// How deliveries are set up; documentation.
-    pub(crate) provision: Option<String>,
-    /// The operation that lists what was sent; documentation.
-    pub(crate) replay: Option<String>,
+    pub(crate) sender_retries: Option<SenderRetries>,
+    pub(crate) provision: Option<Provision>,
+    pub(crate) replay: Option<Replay>,
 }
 
 /// How a sender proves who it is.

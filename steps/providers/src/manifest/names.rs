@@ -40,6 +40,7 @@ impl Names {
     pub(super) fn without_settings(mut self, secret: &BTreeSet<String>) -> Self {
         self.forbidden.clone_from(secret);
         self.roots.remove("webhook");
+        self.roots.remove("callback");
         self
     }
 

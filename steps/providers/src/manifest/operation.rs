@@ -3,17 +3,17 @@
 use super::calls::property_names;
 use super::load::{Shared, pace, timeout};
 use super::names::Names;
-use super::reader::Reader;
-use super::{Body, Decode, From, Operation, Source, Warning, http, lookup, response};
+use super::reader::{Fields, Reader};
+use super::{Body, Call, Decode, From, Operation, Source, Warning, http, lookup, response, sync};
 use crate::codes;
 use crate::pointer::Pointers;
 use engross_source::Node;
-use engross_source::yaml::Entry;
+use engross_source::yaml::{Entry, Mapping};
 use engross_step_api::EffectClass;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 25] = [
     "title",
     "note",
     "abstract",
@@ -34,6 +34,8 @@ const KEYS: [&str; 23] = [
     "output",
     "reads",
     "lookups",
+    "requires",
+    "sync",
     "reconcile",
     "response",
     "paging",
@@ -48,18 +50,12 @@ pub(super) fn operation<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &
     let method = reader.need(&fields, "method").and_then(|node| http::method(reader, node));
     let browser = fields.get("effect").and_then(Node::as_str) == Some("browser");
     let effect = reader.need(&fields, "effect").and_then(|node| reader.word(node, "an effect", &EFFECTS, effect));
-    let input = input(reader, fields.get("input"), shared);
+    let mut input = input(reader, fields.get("input"), shared);
+    sync::inputs(&mut input, fields.get("sync"));
     let names = shared.names().with_only("input", property_names(&input));
     let shown = names.clone().without_settings(&shared.secrets);
 
-    let read_nodes = fields.get("reads").map_or(&[][..], |node| reader.entries(node, "`reads`"));
-    let mut reads = BTreeMap::new();
-    for read in read_nodes {
-        if let Some(call) = lookup::call(reader, &read.value, shared, &shown) {
-            reads.insert(read.key.text.clone(), call);
-        }
-    }
-    let with_reads = shown.clone().with_only("reads", read_nodes.iter().map(|read| read.key.text.as_str()));
+    let (reads, with_reads) = reads(reader, &fields, shared, &shown);
     let (lookups, found) = lookup::lookups(reader, fields.get("lookups"), &with_reads);
     // Reconciling comes without look-ups: what they found the first time may be gone.
     let reconcile = fields.get("reconcile").and_then(|node| lookup::reconcile(reader, node, shared, &shown));
@@ -80,10 +76,13 @@ pub(super) fn operation<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &
     let response = response::response(reader, fields.get("response"), shared, &shown);
     let needs = reader.each(&fields, "needs", |reader, node| setting(reader, node, shared));
     let warnings = reader.each(&fields, "warn", |reader, node| warning(reader, node, &shown));
-    let made = shown.with("reply").with("status").with("file");
-    let (output, outputs) = outputs(reader, fields.get("output"), shared, &made);
-    let timeout = timeout(reader, &fields).unwrap_or(shared.timeout);
-
+    let made = shown.clone().with("reply").with("status").with("file");
+    let (mut output, mut outputs) = outputs(reader, fields.get("output"), shared, &made);
+    let requires = fields.get("requires").map_or_else(Vec::new, |node| sync::requires(reader, node, &with_reads));
+    let sync = fields.get("sync").and_then(|node| sync::sync(reader, node, shared, &shown, paging.as_ref()));
+    if sync.is_some() {
+        sync::outputs(&mut output, &mut outputs);
+    }
     if browser {
         check_browser(reader, entry, &response.decode, body.as_ref(), credentials.is_empty() && headers.is_empty());
     }
@@ -106,17 +105,36 @@ pub(super) fn operation<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &
         warnings,
         needs,
         token,
-        timeout,
+        timeout: timeout(reader, &fields).unwrap_or(shared.timeout),
         effect,
         input,
         output,
         outputs,
         reads,
         lookups,
+        requires,
+        sync,
         reconcile,
         response,
         paging,
     })
+}
+
+/// `reads:`, and the names with them.
+fn reads(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    shared: &Shared<'_>,
+    names: &Names,
+) -> (BTreeMap<String, Call>, Names) {
+    let entries = fields.get("reads").map_or(&[][..], |node| reader.entries(node, "`reads`"));
+    let mut reads = BTreeMap::new();
+    for entry in entries {
+        let call = lookup::call(reader, &entry.value, shared, names);
+        reads.extend(call.map(|call| (entry.key.text.clone(), call)));
+    }
+    let names = names.clone().with_only("reads", entries.iter().map(|entry| entry.key.text.as_str()));
+    (reads, names)
 }
 
 fn effect(word: &str) -> Option<EffectClass> {
@@ -209,7 +227,9 @@ pub(super) fn outputs<'n>(
             reader.wrong_kind(&entry.value, "an output", "a mapping");
             continue;
         };
-        let schema = shared.types.inline(reader, &entry.value, &["from", "optional", "absent"]);
+        let but = ["from", "optional", "absent", "sensitive", "personal"];
+        let mut schema = shared.types.inline(reader, &entry.value, &but);
+        marks(reader, map, &mut schema);
         let optional = map.get("optional").and_then(Node::as_bool).unwrap_or_default();
         let absent = map.get("absent").map(Node::to_json);
         if let Some(node) = map.get("from") {
@@ -227,6 +247,20 @@ pub(super) fn outputs<'n>(
         map.insert("required".to_string(), Value::Array(required));
     }
     (schema, outputs)
+}
+
+/// The marks of an output that must not be shown.
+fn marks(reader: &mut Reader<'_>, map: &Mapping, schema: &mut Value) {
+    for key in ["sensitive", "personal"] {
+        let Some(node) = map.get(key) else { continue };
+        match (node.as_bool(), schema.as_object_mut()) {
+            (Some(true), Some(schema)) => {
+                schema.insert(format!("x-{key}"), Value::Bool(true));
+            }
+            (Some(_), _) => {}
+            (None, _) => reader.wrong_kind(node, &format!("`{key}`"), "true or false"),
+        }
+    }
 }
 
 /// A pointer into the reply where it starts with `/`, a tree of templates otherwise.

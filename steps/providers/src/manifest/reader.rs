@@ -24,6 +24,8 @@ pub(super) struct CallSite {
     pub(super) span: Span,
     /// The inputs that are given, with their places.
     pub(super) inputs: Vec<(String, Span)>,
+    /// Whether it may change something: it is made by itself and not as a part of another operation.
+    pub(super) acts: bool,
 }
 
 /// A mapping whose keys are all known.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Keywords whose value is plain data.
-const PLAIN: [&str; 24] = [
+const PLAIN: [&str; 26] = [
     "type",
     "title",
     "description",
@@ -35,6 +35,9 @@ const PLAIN: [&str; 24] = [
     "required",
     "contentEncoding",
     "contentMediaType",
+    // Marks of ours, which validators pass over: what is masked wherever it is shown.
+    "x-sensitive",
+    "x-personal",
 ];
 /// Keywords whose value is a schema or a boolean.
 const ONE: [&str; 9] = [

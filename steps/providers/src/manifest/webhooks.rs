@@ -1,5 +1,6 @@
 //! `webhooks:`: who sends them, what they say, and which are the same.
 
+use super::delivery;
 use super::load::{Shared, header_name};
 use super::reader::Reader;
 use super::{Scheme, Verify, WebhookBody, Webhooks};
@@ -51,6 +52,9 @@ pub(super) fn webhooks(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>
     let ack = fields.get("ack").and_then(|node| reader.fields(node, "`ack`", &["status", "within_ms"]));
     let within = ack.and_then(|fields| reader.integer(&fields, "within_ms", 1, 600_000));
     let ack = ack.and_then(|fields| reader.integer(&fields, "status", 200, 299));
+    let events = events(reader, fields.get("events"));
+    let kinds: Vec<&str> = events.keys().map(String::as_str).collect();
+    let provision = fields.get("provision");
     Some(Webhooks {
         verify,
         decode: if decode.is_empty() { vec![WebhookBody::Json] } else { decode },
@@ -58,18 +62,14 @@ pub(super) fn webhooks(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>
         correlate: correlate?,
         correlate_lower: correlate_lower.unwrap_or_default(),
         dedupe,
-        events: events(reader, fields.get("events")),
         values: values(reader, fields.get("values")),
         pings: reader.flag(&fields, "pings"),
         ack: ack.and_then(|status| u16::try_from(status).ok()).unwrap_or(200),
         ack_within_ms: within.and_then(|ms| u64::try_from(ms).ok()),
-        sender_retries: reader.maybe_text(&fields, "sender_retries"),
-        provision: reader.maybe_text(&fields, "provision"),
-        replay: fields.get("replay").and_then(|node| {
-            reader.word(node, "the operation that lists what was sent", &shared.operations, |word| {
-                shared.operations.contains(&word).then(|| word.to_string())
-            })
-        }),
+        sender_retries: fields.get("sender_retries").and_then(|node| delivery::sender_retries(reader, node)),
+        provision: provision.and_then(|node| delivery::provision(reader, node, shared, &kinds)),
+        replay: fields.get("replay").and_then(|node| delivery::replay(reader, node, shared)),
+        events,
     })
 }
 

@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// Every filter's name, in order.
-pub(crate) const FILTERS: [&str; 14] = [
-    "base64", "default", "fold", "iso8601", "join", "json", "lower", "minus", "phone", "spread", "string", "trim",
-    "unix", "upper",
+pub(crate) const FILTERS: [&str; 15] = [
+    "base64", "date", "default", "fold", "iso8601", "join", "json", "lower", "minus", "phone", "spread", "string",
+    "trim", "unix", "upper",
 ];
 
 /// A filter with its argument.
@@ -15,6 +15,8 @@ pub(crate) const FILTERS: [&str; 14] = [
 pub(crate) enum Filter {
     /// Text as base64 with padding.
     Base64,
+    /// The day of a time in UTC: `2026-11-23`. A text that is a day already stays.
+    Date,
     /// This, where the value is absent. Null and empty are not absent.
     Default(Value),
     /// Lower case, with `_` and `-` as spaces and one space at a time: `FULLY_SIGNED` is `fully signed`.
@@ -52,6 +54,10 @@ impl Filter {
         Ok(Some(match self {
             Self::Default(_) | Self::Spread => value,
             Self::Base64 => Value::String(STANDARD.encode(text(&value)?)),
+            Self::Date => match value.as_str() {
+                Some(day) if day.parse::<jiff::civil::Date>().is_ok() && day.len() == 10 => value,
+                _ => date(time(&value)?)?,
+            },
             Self::Fold => Value::String(fold(text(&value)?)),
             Self::Lower => Value::String(text(&value)?.to_lowercase()),
             Self::Phone => Value::String(text(&value)?.chars().filter(|c| !" -.()/\u{a0}".contains(*c)).collect()),
@@ -105,6 +111,10 @@ fn time(value: &Value) -> Result<i64, String> {
 fn rfc3339(ms: i64) -> Result<Value, String> {
     let at = jiff::Timestamp::from_millisecond(ms).map_err(|_| format!("{ms} ms is no time"))?;
     Ok(Value::String(format!("{at:.3}")))
+}
+
+fn date(ms: i64) -> Result<Value, String> {
+    rfc3339(ms).map(|at| Value::from(at.as_str().and_then(|at| at.get(..10)).unwrap_or_default()))
 }
 
 fn text(value: &Value) -> Result<&str, String> {

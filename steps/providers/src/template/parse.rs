@@ -140,6 +140,7 @@ fn filter(text: &str, at: Range<usize>) -> Result<Filter, Mistake> {
             return seconds.map(|s| Filter::Minus(i64::from(s))).ok_or_else(|| needs("a number of seconds"));
         }
         "base64" => Filter::Base64,
+        "date" => Filter::Date,
         "fold" => Filter::Fold,
         "iso8601" => Filter::Iso8601,
         "json" => Filter::Json,

@@ -1,8 +1,11 @@
 //! The interpreter and the embedded manifests against a scripted server on loopback.
 
 mod awaits;
+mod budgets;
+mod composing;
 mod connections;
 mod contract_signatures;
+mod delivering;
 mod docjuris;
 mod errors;
 mod examples;
@@ -11,6 +14,7 @@ mod fifth;
 mod lookups;
 mod manifests;
 mod paperlex;
+mod preconditions;
 mod previews;
 mod reconciling;
 mod requests;
@@ -19,4 +23,5 @@ mod schema;
 mod secrets;
 mod specs;
 mod support;
+mod syncing;
 mod webhooks;

@@ -85,7 +85,6 @@ async fn contracts() {
             ("get_contract", id(), Say::ok(contract(1, 1))),
             ("render_contract", id(), html),
             ("create_contract", create, Say::Json(201, contract(0, 0))),
-            ("update_contract", update, Say::ok(contract(1, 0))),
             ("list_versions", id(), Say::ok(json!([{"version": 1, "event": "update"}]))),
             ("get_version", with("version", 1), Say::ok(json!({"uuid": ID, "current_version": false}))),
             ("revert_version", with("version", 1), Say::ok(json!({"uuid": ID, "current_version": false}))),
@@ -94,6 +93,9 @@ async fn contracts() {
     )
     .await;
     insta::assert_snapshot!(text);
+    // A change is preceded by a look whether anybody has signed.
+    let answers = vec![Say::ok(contract(1, 0)), Say::ok(contract(1, 0))];
+    insta::assert_snapshot!(told("paperlex", "update_contract", update, answers).await);
 }
 
 #[tokio::test]

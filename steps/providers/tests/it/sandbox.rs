@@ -107,6 +107,10 @@ async fn paperlex() {
     let of = |more: Value| about(&id, &more);
     assert_eq!(bench.good("list_contracts", json!({})).await["contracts"][0]["uuid"], json!(id));
     bench.good("update_contract", of(json!({"subject": "Ünder & Söhne"}))).await;
+    let synced = bench.good("sync_contracts", json!({"hydrate": true})).await;
+    assert_eq!(synced["items"][0]["subject"], "Ünder & Söhne");
+    let again = bench.good("sync_contracts", json!({"since": "2999-01-01T00:00:00Z"})).await;
+    assert_eq!(again, json!({"items": [], "next_since": "2999-01-01T00:00:00.000Z"}));
     let read = bench.good("get_contract", of(json!({}))).await;
     assert_eq!(read["contract"]["subject"], "Ünder & Söhne");
     assert_eq!(bench.good("render_contract", of(json!({}))).await["file"]["media_type"], "text/html");
@@ -128,7 +132,8 @@ async fn paperlex() {
     bench.good("update_signer", changed).await;
     bench.good("delete_signer", signer(&bob)).await;
     bench.good("delete_signer", signer(&bob)).await;
-    bench.good("add_signer", of(json!({"email": "bob@example.com"}))).await;
+    let invited = bench.good("invite_signer", of(json!({"email": "bob@example.com", "expires_in": 3600}))).await;
+    assert!(text(&invited, "url").starts_with("http") && invited["signer_id"].is_string(), "{invited}");
     assert_eq!(bench.good("list_signers", of(json!({}))).await["signers"].as_array().map(Vec::len), Some(2));
     assert_eq!(bench.good("get_contract", of(json!({}))).await["status"], "sent");
 
@@ -152,7 +157,7 @@ async fn sessions(bench: &mut Bench, id: &str) {
     let third = bench.good("create_review_session", of(json!({"email": "eve@example.com"}))).await;
     bench.good("delete_review_session", of_session(&third)).await;
     let sessions = bench.good("list_review_sessions", of(json!({}))).await;
-    assert_eq!(sessions["review_sessions"].as_array().map(Vec::len), Some(2), "{other}");
+    assert_eq!(sessions["review_sessions"].as_array().map(Vec::len), Some(3), "{other}");
 }
 
 async fn versions_and_signatures(bench: &mut Bench, id: &str) {
@@ -278,6 +283,10 @@ async fn contract_signatures() {
     assert_eq!((listed["contracts"][0]["id"].as_str(), &listed["total"]), (Some(id.as_str()), &json!(1)));
     let none = bench.good("search_contracts", json!({"substring": "nothing like it"})).await;
     assert_eq!(none["contracts"], json!([]));
+    let synced = bench.good("sync_contracts", json!({"statuses": ["sent"], "hydrate": true})).await;
+    assert_eq!(synced["items"][0]["signers"].as_array().map(Vec::len), Some(2), "{synced}");
+    let since = json!({"since": synced["next_since"]});
+    assert_eq!(bench.good("sync_contracts", since).await["items"].as_array().map(Vec::len), Some(1), "an overlap");
     assert_eq!(bench.look("await_signed", of.clone()).await, None);
     bench.sandbox.sign(&id, Who::Side("richard@company.com")).expect("signed");
     assert_eq!(bench.good("get_contract", of.clone()).await["status"], "ongoing");

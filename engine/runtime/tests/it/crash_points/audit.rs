@@ -1,0 +1,155 @@
+//! What must hold when everything is done, whatever happened on the way: every journal folds to its head, what was
+//! acknowledged is there, the index rows are those that the states ask for, and every effect happened as often as it may.
+
+use super::cases::{Case, What};
+use super::ledger::{Ledger, key};
+use super::process::Stage;
+use engross_core::{Command, Event, Record, RunId, RunState, Timestamp, fold, outstanding};
+use engross_store::{InboxQuery, MemoryStore, RunQuery, Store, Timer, WaitRow};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How everything ended, in a form that two plays of a case have in common.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct End {
+    /// Status and outputs of each run, in the order of the starts.
+    pub(crate) runs: Vec<String>,
+    /// How each step of each run ended.
+    pub(crate) steps: Vec<String>,
+    /// Effects at the provider, per run and step.
+    pub(crate) effects: BTreeMap<String, usize>,
+}
+
+fn journal(store: &MemoryStore, run: &RunId) -> Vec<Record> {
+    store.journal(run, 0, usize::MAX).unwrap()
+}
+
+pub(crate) fn has_decided(store: &MemoryStore, run: &RunId, step: &str, by: &str) -> bool {
+    journal(store, run).iter().any(|record| {
+        matches!(&record.event, Event::DecisionRecorded { step: of, decision }
+            if of.as_str() == step && decision.by.as_str() == by)
+    })
+}
+
+pub(crate) fn was_cancelled(store: &MemoryStore, run: &RunId) -> bool {
+    journal(store, run).iter().any(|record| matches!(record.event, Event::CancelRequested { .. }))
+}
+
+/// Everything that does not hold.
+pub(crate) fn audit(case: &Case, stage: &Stage) -> Vec<String> {
+    let mut found = stage.ledger.violations();
+    let query = RunQuery { limit: usize::MAX, ..RunQuery::default() };
+    let heads = stage.store.runs(&query).unwrap();
+    let runs: BTreeSet<RunId> = heads.iter().map(|head| head.run.clone()).collect();
+    let acknowledged: BTreeSet<RunId> = stage.known.runs.iter().cloned().collect();
+    if runs != acknowledged {
+        found.push(format!("the store has the runs {runs:?}, and {acknowledged:?} were acknowledged"));
+    }
+    let mut states = Vec::new();
+    for head in heads {
+        let records = journal(&stage.store, &head.run);
+        let Some(state) = fold(&records) else {
+            found.push(format!("the journal of {} does not fold", head.run));
+            continue;
+        };
+        if !records.iter().map(|r| r.seq).eq(1..=records.len() as u64) {
+            found.push(format!("the journal of {} has gaps", head.run));
+        }
+        if records.iter().rev().skip(1).any(|r| matches!(r.event, Event::RunEnded { .. })) {
+            found.push(format!("something comes after the end of {}", head.run));
+        }
+        let stored = (head.seq, head.status, head.summary, head.updated_at, &head.key);
+        let folded = (state.seq, state.status, state.summary(), state.updated_at, &state.key);
+        if stored != folded {
+            found.push(format!("the head of {} says {stored:?}, and its journal folds to {folded:?}", head.run));
+        }
+        states.push(state);
+    }
+    rows(&stage.store, &states, &mut found);
+    acts(case, stage, &mut found);
+    once(case, &stage.ledger, &stage.known.runs, &mut found);
+    found
+}
+
+/// The index rows are those that the states ask for: no way to wake up is lost, and none is left of what is over.
+fn rows(store: &MemoryStore, states: &[RunState], found: &mut Vec<String>) {
+    let (mut timers, mut waits) = (BTreeSet::new(), BTreeSet::new());
+    for state in states {
+        for command in outstanding(state) {
+            match command {
+                Command::ArmTimer { timer, at } => {
+                    timers.insert(Timer { at, run: state.run.clone(), timer });
+                }
+                Command::Subscribe { step, subscription } => {
+                    waits.insert(WaitRow { run: state.run.clone(), step, subscription });
+                }
+                other => found.push(format!("{} still owes {other:?}", state.run)),
+            }
+        }
+    }
+    let stored: BTreeSet<Timer> = store.all_timers(None, usize::MAX).unwrap().into_iter().collect();
+    if stored != timers {
+        found.push(format!("the store has the timers {stored:?}, and the states ask for {timers:?}"));
+    }
+    let stored: BTreeSet<WaitRow> = store.all_waits(None, usize::MAX).unwrap().into_iter().collect();
+    if stored != waits {
+        found.push(format!("the store has the waits {stored:?}, and the states ask for {waits:?}"));
+    }
+    let unmatched = store.inbox(&InboxQuery::Unmatched).unwrap();
+    if !unmatched.is_empty() {
+        found.push(format!("these events were never matched: {unmatched:?}"));
+    }
+}
+
+/// What was acknowledged is there.
+fn acts(case: &Case, stage: &Stage, found: &mut Vec<String>) {
+    if stage.known.acts < case.acts.len() {
+        found.push(format!("the moment for act {} never came", stage.known.acts));
+    }
+    for act in case.acts.iter().take(stage.known.acts) {
+        let run = &stage.known.runs[act.run];
+        let entries = |topic: String| {
+            stage.store.inbox(&InboxQuery::Topic { topic, since: Timestamp::from_millis(0) }).unwrap().len()
+        };
+        let there = match act.what {
+            What::Decide { step, by, .. } => has_decided(&stage.store, run, step, by),
+            What::Cancel => was_cancelled(&stage.store, run),
+            What::Event { kind, .. } => entries(format!("event:{kind}")) > 0,
+            What::Hook { object, .. } => entries(format!("acme:{object}")) > 0,
+            What::Becomes { .. } => true,
+        };
+        if !there {
+            found.push(format!("{:?} of {run} was acknowledged and is not there", act.what));
+        }
+    }
+}
+
+/// Every effect at most once, whatever its class: by its key, by a look-up, or by asking a person.
+fn once(case: &Case, ledger: &Ledger, runs: &[RunId], found: &mut Vec<String>) {
+    for (key_of, times) in ledger.effects() {
+        if times > 1 {
+            found.push(format!("{key_of} happened {times} times"));
+        }
+        if !runs.iter().any(|run| key_of.starts_with(&key(run, ""))) {
+            found.push(format!("{key_of} happened for no run of {}", case.name));
+        }
+    }
+}
+
+/// How everything ended.
+pub(crate) fn end(stage: &Stage) -> End {
+    let mut end = End { runs: Vec::new(), steps: Vec::new(), effects: BTreeMap::new() };
+    for (number, run) in stage.known.runs.iter().enumerate() {
+        let Some(state) = fold(&journal(&stage.store, run)) else { continue };
+        end.runs.push(format!("{number}: {} {}", state.status.as_str(), state.outputs));
+        for (step, stands) in &state.steps {
+            let how = stands.outcome().map_or(stands.as_str(), |outcome| outcome.as_str());
+            end.steps.push(format!("{number}.{step}: {how}"));
+        }
+        for (key_of, times) in stage.ledger.effects() {
+            if let Some(step) = key_of.strip_prefix(&key(run, "")) {
+                end.effects.insert(format!("{number}.{step}"), times);
+            }
+        }
+    }
+    end
+}

@@ -1,0 +1,362 @@
+//! Attempts and looks. The intent of an effect is durable before the call leaves; what comes back is the run's next input.
+
+use super::{Answer, Op, Task, Then, literal};
+use crate::Bug;
+use crate::generate::fates::PEOPLE;
+use crate::generate::uses;
+use crate::limits::{ATTEMPT_MS_MAX, LOOK_UP_MS_MIN, SETTLE_MS};
+use crate::world::{Ask, Reply, World};
+use engross_core::{
+    Approval, Command, Completion, Deadline, EffectClass, EffectState, ErrorClass, Event, IdempotencyKey, Input,
+    Intents, OnEvent, OutcomeName, Person, PlanStep, RunId, RunState, Stage, StepError, StepId, StepResult, StepState,
+    Subscription, Timestamp, Wait, WaitKind,
+};
+use engross_store::{InboxEntry, InboxQuery, Store};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// An attempt or a look under way.
+pub(crate) struct Job {
+    run: RunId,
+    step: StepId,
+    /// The attempt, or which look.
+    number: u32,
+    look: bool,
+    /// What is known of the step since the job began.
+    spec: Option<PlanStep>,
+    intents: Option<Intents>,
+    deadline: Option<Timestamp>,
+    last_error: Option<StepError>,
+    /// The call that is waited for.
+    call: Option<u64>,
+    /// That call asks whether an earlier effect happened.
+    asks_whether: bool,
+    /// Events from before the wait that it has to be brought.
+    bringing: VecDeque<InboxEntry>,
+}
+
+impl Job {
+    /// Whether something of it is outside, and its answer is waited for.
+    pub(crate) fn is_out(&self) -> bool {
+        self.call.is_some()
+    }
+}
+
+impl World {
+    /// Carries out what a durable turn orders. Timers and subscriptions are rows already.
+    pub(crate) fn set_off(&mut self, run: &RunId, commands: &std::collections::BTreeSet<Command>) {
+        for command in commands {
+            match command {
+                Command::RunStep { step, attempt } => self.new_job(run, step, *attempt, false),
+                Command::CheckStep { step, check } => self.new_job(run, step, *check, true),
+                Command::ArmTimer { .. } | Command::Subscribe { .. } => {}
+            }
+        }
+    }
+
+    fn new_job(&mut self, run: &RunId, step: &StepId, number: u32, look: bool) {
+        self.node.jobs_made += 1;
+        let id = self.node.jobs_made;
+        let job = Job {
+            run: run.clone(),
+            step: step.clone(),
+            number,
+            look,
+            spec: None,
+            intents: None,
+            deadline: None,
+            last_error: None,
+            call: None,
+            asks_whether: false,
+            bringing: VecDeque::new(),
+        };
+        self.node.jobs.insert(id, job);
+        // Tasks of a runtime begin in any order.
+        let soon = self.dice.below(5);
+        self.node_in(soon, Task::Begin(id));
+    }
+
+    pub(super) fn begin_job(&mut self, id: u64) {
+        if self.node.stopping {
+            self.node.jobs.remove(&id);
+            return;
+        }
+        let Some(run) = self.node.jobs.get(&id).map(|job| job.run.clone()) else { return };
+        self.give(&run, Op::Current, Then::Began(id));
+    }
+
+    /// The run stands so; whether it still wants the job is seen now.
+    pub(super) fn began(&mut self, id: u64, answer: Answer) {
+        let Some(mut job) = self.node.jobs.remove(&id) else { return };
+        let Ok(done) = answer else { return };
+        let plan = self.by_digest.get(&done.state.plan).cloned();
+        let Some(spec) = plan.as_ref().and_then(|plan| plan.step(&job.step)) else { return };
+        job.spec = Some(spec.clone());
+        match done.state.steps.get(&job.step) {
+            Some(StepState::Running { attempt, maybe_done, intents, last_error, deadline, input, .. })
+                if !job.look && *attempt == job.number =>
+            {
+                (job.intents, job.deadline) = (*intents, *deadline);
+                job.last_error.clone_from(last_error);
+                let (maybe_done, input) = (*maybe_done, input.clone());
+                self.node.jobs.insert(id, job);
+                self.attempt(id, &done.state, maybe_done, &input);
+            }
+            Some(StepState::Waiting { wait, input, wakes, .. }) if job.look && *wakes == job.number => {
+                let (wait, input) = (wait.clone(), input.clone());
+                self.node.jobs.insert(id, job);
+                self.look(id, &done.state, &wait, &input);
+            }
+            _ => {}
+        }
+    }
+
+    fn attempt(&mut self, id: u64, state: &RunState, maybe_done: bool, input: &Arc<Value>) {
+        let Some(job) = self.node.jobs.get(&id) else { return };
+        let Some(spec) = job.spec.clone() else { return };
+        if spec.uses != uses::ACT {
+            let wait = self.wait_of(&spec, state, input);
+            return self.finish(id, Ok(StepResult::Parked(wait)));
+        }
+        if maybe_done && spec.effect == EffectClass::Reconcilable {
+            let ask = Ask::LookUp { run: job.run.clone(), step: job.step.clone() };
+            let budget = self.time_left(job.deadline).max(LOOK_UP_MS_MIN);
+            self.send(id, ask, budget);
+            if let Some(job) = self.node.jobs.get_mut(&id) {
+                job.asks_whether = true;
+            }
+            return;
+        }
+        self.act(id);
+    }
+
+    /// Journals the intent; the effect leaves when that is durable.
+    fn act(&mut self, id: u64) {
+        let Some(job) = self.node.jobs.get(&id) else { return };
+        let Some(spec) = &job.spec else { return };
+        let (run, step, attempt, reads) =
+            (job.run.clone(), job.step.clone(), job.number, spec.effect == EffectClass::Read);
+        if self.time_left(job.deadline) == 0 {
+            let error = StepError::new(ErrorClass::Transient, "timeout", "the step's time was over");
+            return self.finish(id, Err(error));
+        }
+        if reads {
+            return self.leave(id, IdempotencyKey::of(&run, &step).to_string());
+        }
+        if self.node.stopping {
+            self.node.jobs.remove(&id);
+            return;
+        }
+        let early = self.bug(Bug::EffectBeforeIntent);
+        let input = Box::new(Input::EffectIntending { step: step.clone(), attempt });
+        let then = if early { Then::Nothing } else { Then::Intended(id) };
+        if early {
+            self.leave(id, IdempotencyKey::of(&run, &step).to_string());
+        }
+        self.give(&run, Op::Turn { input, quiet: false }, then);
+    }
+
+    pub(super) fn intended(&mut self, id: u64, answer: &Answer) {
+        let key = answer.as_ref().ok().and_then(|done| {
+            done.events.iter().find_map(|event| match event {
+                Event::EffectIntended { key, .. } => Some(key.to_string()),
+                _ => None,
+            })
+        });
+        match key {
+            Some(key) => self.leave(id, key),
+            None => {
+                self.node.jobs.remove(&id);
+                self.drained();
+            }
+        }
+    }
+
+    /// The request leaves.
+    fn leave(&mut self, id: u64, key: String) {
+        let Some(job) = self.node.jobs.get(&id) else { return };
+        let Some(spec) = &job.spec else { return };
+        let (run, step, attempt, class) = (job.run.clone(), job.step.clone(), job.number, spec.effect);
+        let budget = self.time_left(job.deadline);
+        let held = self.oracle.effect_leaves(&run, &step, &key, attempt, class);
+        self.must(held);
+        self.send(id, Ask::Act { key, run, step, class, attempt }, budget);
+    }
+
+    fn send(&mut self, id: u64, ask: Ask, budget_ms: u64) {
+        let call = self.ask(id, ask);
+        if let Some(job) = self.node.jobs.get_mut(&id) {
+            (job.call, job.asks_whether) = (Some(call), false);
+        }
+        self.node_in(budget_ms, Task::CallTimeout { job: id, call });
+    }
+
+    fn time_left(&self, deadline: Option<Timestamp>) -> u64 {
+        deadline.map_or(ATTEMPT_MS_MAX, |at| self.until_wall(at).min(ATTEMPT_MS_MAX))
+    }
+
+    pub(super) fn timed_out(&mut self, id: u64, call: u64) {
+        let error = StepError::new(ErrorClass::Transient, "timeout", "no answer in time").maybe_done();
+        self.answered(id, call, Reply::Failed(error));
+    }
+
+    /// An answer; one that comes after its time finds nobody.
+    pub(super) fn answered(&mut self, id: u64, call: u64, reply: Reply) {
+        let Some(job) = self.node.jobs.get_mut(&id) else { return };
+        if job.call != Some(call) {
+            return;
+        }
+        job.call = None;
+        let reads = job.spec.as_ref().is_some_and(|spec| spec.effect == EffectClass::Read);
+        let (is_look, asks_whether) = (job.look, job.asks_whether);
+        match reply {
+            Reply::Done(outputs) => {
+                self.finish(id, Ok(StepResult::Done(Completion::new("succeeded", outputs))));
+            }
+            Reply::Found(Some(outputs)) => {
+                self.finish(id, Ok(StepResult::Reconciled(Completion::new("succeeded", outputs))));
+            }
+            Reply::Found(None) => self.nothing_found(id),
+            Reply::Seen(seen) => self.looked(id, Ok(seen)),
+            Reply::Failed(error) if is_look => self.looked(id, Err(error)),
+            Reply::Failed(error) if asks_whether => self.finish(id, Err(error.maybe_done())),
+            Reply::Failed(error) if reads => {
+                self.finish(id, Err(StepError { effect: EffectState::NotDone, ..error }));
+            }
+            Reply::Failed(error) => self.finish(id, Err(error)),
+        }
+        self.drained();
+    }
+
+    fn nothing_found(&mut self, id: u64) {
+        let Some(job) = self.node.jobs.get(&id) else { return };
+        let settled_at = job.intents.map(|intents| intents.last.plus_ms(SETTLE_MS));
+        let pause = settled_at.map_or(0, |at| self.until_wall(at));
+        if pause > 0 && !self.bug(Bug::SettleIgnored) {
+            if self.node.stopping {
+                self.node.jobs.remove(&id);
+                return;
+            }
+            self.node_in(pause, Task::Begin(id));
+            return;
+        }
+        let attempts = job.spec.as_ref().map_or(0, |spec| spec.retry.attempts);
+        if job.number > attempts {
+            let code = job.last_error.as_ref().map_or("not_done", |error| error.code.as_str()).to_string();
+            let error = StepError::new(ErrorClass::Unknown, code, "a look shows that nothing came of it");
+            return self.finish(id, Err(error));
+        }
+        self.act(id);
+    }
+
+    fn finish(&mut self, id: u64, result: Result<StepResult, StepError>) {
+        let Some(job) = self.node.jobs.remove(&id) else { return };
+        let random = self.dice.word();
+        let input = Box::new(Input::StepFinished { step: job.step, attempt: job.number, result, random });
+        self.give(&job.run, Op::Turn { input, quiet: false }, Then::Nothing);
+    }
+
+    fn look(&mut self, id: u64, state: &RunState, wait: &Wait, input: &Arc<Value>) {
+        match &wait.kind {
+            WaitKind::Event { on_event: OnEvent::Finish(_), subscriptions, .. } => {
+                let mut found = VecDeque::new();
+                for subscription in subscriptions {
+                    let query = InboxQuery::Topic { topic: subscription.topic.clone(), since: state.started_at };
+                    let entries = self.disk.inbox(&query).unwrap_or_default();
+                    found.extend(entries.into_iter().filter(|entry| subscription.accepts(&entry.event.data)));
+                }
+                if self.bug(Bug::EarlyWebhookIgnored) {
+                    found.clear();
+                }
+                if let Some(job) = self.node.jobs.get_mut(&id) {
+                    job.bringing = found;
+                }
+                self.bring_next(id);
+            }
+            _ => {
+                let object = input.get("object").and_then(Value::as_str).unwrap_or("").to_string();
+                self.send(id, Ask::Check { object }, ATTEMPT_MS_MAX);
+            }
+        }
+    }
+
+    fn bring_next(&mut self, id: u64) {
+        let Some(job) = self.node.jobs.get_mut(&id) else { return };
+        let (run, step) = (job.run.clone(), job.step.clone());
+        match job.bringing.pop_front() {
+            None => self.looked(id, Ok(None)),
+            Some(entry) => {
+                let input = Box::new(Input::EventMatched { step, event: entry.event });
+                self.give(&run, Op::Turn { input, quiet: false }, Then::Brought(id));
+            }
+        }
+    }
+
+    /// Whether the event that was brought ended the wait.
+    pub(super) fn brought(&mut self, id: u64, answer: &Answer) {
+        let Some(job) = self.node.jobs.get(&id) else { return };
+        let state = answer.as_ref().ok().and_then(|done| done.state.steps.get(&job.step));
+        let waits_on = matches!(state, Some(StepState::Waiting { .. }));
+        if waits_on {
+            self.bring_next(id);
+        } else {
+            self.node.jobs.remove(&id);
+        }
+    }
+
+    fn looked(&mut self, id: u64, result: Result<Option<Completion>, StepError>) {
+        let Some(job) = self.node.jobs.remove(&id) else { return };
+        let random = self.dice.word();
+        let input = Box::new(Input::CheckFinished { step: job.step, check: job.number, result, random });
+        self.give(&job.run, Op::Turn { input, quiet: false }, Then::Nothing);
+    }
+
+    /// What a wait's step answers to its one attempt.
+    fn wait_of(&self, spec: &PlanStep, state: &RunState, input: &Value) -> Wait {
+        let number = |name: &str| literal(&spec.with, name).and_then(Value::as_u64);
+        let deadline = |ms: Option<u64>, outcome: &str| {
+            ms.map(|ms| Deadline { at: self.wall().plus_ms(ms), outcome: OutcomeName::new(outcome) })
+        };
+        match spec.uses.as_str() {
+            uses::SLEEP => Wait { kind: WaitKind::Timer, deadline: deadline(number("for_ms"), "succeeded") },
+            uses::APPROVAL => {
+                let forbid = literal(&spec.with, "forbid") == Some(&json!(true));
+                let approval = Approval {
+                    title: spec.id.to_string(),
+                    body: None,
+                    subject_sha256: None,
+                    stages: vec![Stage {
+                        from: vec!["legal".to_string()],
+                        people: PEOPLE.map(Person::new).to_vec(),
+                        quorum: u32::try_from(number("quorum").unwrap_or(1)).unwrap_or(1),
+                    }],
+                    forbid: if forbid { vec![state.requester.clone()] } else { Vec::new() },
+                };
+                Wait { kind: WaitKind::Approval(approval), deadline: deadline(number("expires_ms"), "expired") }
+            }
+            uses::EVENT => {
+                let order = input.get("order").map(Value::to_string).unwrap_or_default();
+                let kind = input.get("type").and_then(Value::as_str).unwrap_or("");
+                let matching = [("order".to_string(), order)].into();
+                let kind = WaitKind::Event {
+                    subscriptions: vec![Subscription::to_event(kind, matching)],
+                    on_event: OnEvent::Finish(OutcomeName::new("received")),
+                    poll_ms: None,
+                    look_first: true,
+                };
+                Wait { kind, deadline: None }
+            }
+            _ => {
+                let object = input.get("object").and_then(Value::as_str).unwrap_or("");
+                let kind = WaitKind::Event {
+                    subscriptions: vec![Subscription::to_object("sim", object)],
+                    on_event: OnEvent::Check,
+                    poll_ms: number("poll_ms"),
+                    look_first: true,
+                };
+                Wait { kind, deadline: None }
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The planted bugs that would be in the core: its answer is bent before the shell sees it.
+
+use crate::Bug;
+use engross_core::{
+    Command, Context, EffectClass, Event, IdempotencyKey, Input, RunId, RunState, StepId, StepState, Turn, apply,
+    outstanding,
+};
+use std::collections::BTreeSet;
+
+/// What of an input a bug looks at.
+pub(super) enum About {
+    Restart,
+    Timer,
+    Other,
+}
+
+impl About {
+    pub(super) fn of(input: &Input) -> Self {
+        match input {
+            Input::Restarted => Self::Restart,
+            Input::TimerFired(_) => Self::Timer,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The turn as a core with this bug would have answered.
+pub(super) fn wrap(bug: Bug, about: &About, context: Context<'_>, before: Option<&RunState>, turn: Turn) -> Turn {
+    let Some(before) = before else { return turn };
+    let mut events = turn.events.clone();
+    match (bug, about) {
+        (Bug::AttemptInKey, _) => {
+            for event in &mut events {
+                if let Event::EffectIntended { step, attempt, key } = event {
+                    let step_with_attempt = StepId::new(format!("{step}/{attempt}"));
+                    *key = IdempotencyKey::of(&RunId::new(before.run.as_str()), &step_with_attempt);
+                }
+            }
+        }
+        (Bug::BackOffForgotten, About::Restart) => {
+            for (step, state) in before.active() {
+                if let StepState::BackingOff { attempt, .. } = state {
+                    events.push(Event::StepRetried { step: step.clone(), attempt: attempt + 1 });
+                }
+            }
+        }
+        (Bug::TimerFiredTwice, About::Timer) => {
+            let again = events.iter().find(|e| matches!(e, Event::StepRetried { .. } | Event::PollDue { .. })).cloned();
+            events.extend(again);
+        }
+        (Bug::UnsafeRepeated, About::Restart) => {
+            for event in &mut events {
+                if let Event::StepInDoubt { step, .. } = event
+                    && context.plan.step(step).is_some_and(|s| s.effect == EffectClass::Unsafe)
+                {
+                    *event = Event::StepRecovered { step: step.clone() };
+                }
+            }
+        }
+        _ => return turn,
+    }
+    if events == turn.events {
+        return turn;
+    }
+    let mut state = before.clone();
+    for event in &events {
+        apply(&mut state, context.now, event);
+        state.seq += 1;
+    }
+    let (owed, owes): (BTreeSet<Command>, BTreeSet<Command>) = (outstanding(before), outstanding(&state));
+    Turn {
+        issued: owes.difference(&owed).cloned().collect(),
+        withdrawn: owed.difference(&owes).cloned().collect(),
+        events,
+        state,
+    }
+}

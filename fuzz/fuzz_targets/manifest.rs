@@ -1,0 +1,7 @@
+//! libFuzzer on `engross_fuzz_targets::manifest`, which says what must hold.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    engross_fuzz_targets::manifest(data);
+});
