@@ -12,5 +12,6 @@ mod house;
 mod kill;
 mod lab;
 mod serve;
+mod store_verbs;
 mod waits;
 mod webhooks;
