@@ -11,6 +11,7 @@ mod faults;
 mod house;
 mod kill;
 mod lab;
+mod policies;
 mod serve;
 mod store_verbs;
 mod waits;
