@@ -178,8 +178,8 @@ impl Door {
         let drafts = self.drafts;
         steps = steps.replace("DRAFT", &format!("http://{drafts}/msa.docx"));
         steps = steps.replace("HOOK", &format!("http://{drafts}/hook"));
-        let ids = steps.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-        let mut last = ids.last().unwrap().split(':').next().unwrap().trim().to_string();
+        let mut ids = steps.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+        let mut last = ids.next_back().unwrap().split(':').next().unwrap().trim().to_string();
         if held {
             let hold = "wait_for_event\n    with: { type: test/go, match: { run: \"{{ run.id }}\" } }";
             write!(steps, "\n  hold:\n    needs: [{last}]\n    timeout: 1h\n    uses: {hold}").unwrap();

@@ -12,6 +12,7 @@ const HELP: &str = "cargo xtask CHORE
   check      formats, lints and tests everything, and compares what is generated; installs what it needs
   schemas    writes schemas/ from the code
   sim        runs the simulator: cargo xtask sim --seeds 10000, cargo xtask sim --seed 7 --trace
+  power-cut  cuts the power of a real disk while the engine works; needs root and loop devices
   help       this text
 ";
 
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         "check" => check(),
         "schemas" => schemas(),
         "sim" => sim(),
+        "power-cut" => power_cut(),
         "help" | "--help" | "-h" => {
             print(HELP);
             Ok(())
@@ -79,6 +81,12 @@ fn sim() -> Result<()> {
     let mut args = vec!["run", "--quiet", "--release", "--locked", "-p", "engross-sim", "--"];
     args.extend(said.iter().map(String::as_str));
     step("simulation", "cargo", &args)
+}
+
+/// Runs the test that needs a disk of its own.
+fn power_cut() -> Result<()> {
+    let test = ["test", "--locked", "--package", "engross", "--features", "power-cut", "--test", "it"];
+    step("power cuts", "cargo", &[&test[..], &["--", "--nocapture", "power_cut::disk"]].concat())
 }
 
 /// Writes what is generated from the code.
