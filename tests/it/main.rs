@@ -4,11 +4,11 @@
 
 mod broken;
 mod cli;
-mod codes;
 mod demo;
 mod every_provider;
 mod examples;
 mod faults;
+mod golden;
 mod house;
 mod kill;
 mod lab;
