@@ -4,6 +4,7 @@
 
 mod broken;
 mod cli;
+mod codes;
 mod demo;
 mod every_provider;
 mod examples;
