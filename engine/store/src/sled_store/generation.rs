@@ -85,7 +85,7 @@ fn current(dir: &Path) -> Result<u64> {
     let mut text = String::new();
     match File::open(&path).and_then(|file| file.take(CURRENT_BYTES_MAX).read_to_string(&mut text)) {
         Ok(_) => {}
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(0),
+        Err(e) if e.kind() == ErrorKind::NotFound => return first(dir),
         Err(e) if e.kind() == ErrorKind::InvalidData => text.clear(),
         Err(e) => return Err(Error::Io(format!("{} cannot be read: {e}", path.display()))),
     }
@@ -97,6 +97,29 @@ fn current(dir: &Path) -> Result<u64> {
     } else {
         Err(Error::Damaged(format!("{} names {}, which is not there", path.display(), name(number))))
     }
+}
+
+/// The first generation, which needs no file to be named. It goes only when another one is.
+fn first(dir: &Path) -> Result<u64> {
+    let failed = |e: io::Error| Error::Io(format!("{} cannot be read: {e}", dir.display()));
+    let has_others = generations(dir).map_err(failed)?.into_iter().any(|(number, _)| number != 0);
+    if has_others && !dir.join(SLED_DIR).join("db").is_file() {
+        let path = dir.join(CURRENT_FILE);
+        return Err(Error::Damaged(format!("{}, which names the database, is missing", path.display())));
+    }
+    Ok(0)
+}
+
+/// Every generation in the directory, with its path.
+fn generations(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if let Some(number) = entry.file_name().to_str().and_then(number_of) {
+            found.push((number, entry.path()));
+        }
+    }
+    Ok(found)
 }
 
 /// Writes down, beside the true one, which generation is to be the store; nothing follows from that before [`switch`].
@@ -130,11 +153,9 @@ pub(super) fn unprepare_switch(dir: &Path) -> io::Result<()> {
 
 fn remove_others(dir: &Path, keep: u64) -> io::Result<()> {
     unprepare_switch(dir)?;
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let other = entry.file_name().to_str().and_then(number_of).is_some_and(|number| number != keep);
-        if other {
-            remove_dir(&entry.path())?;
+    for (number, path) in generations(dir)? {
+        if number != keep {
+            remove_dir(&path)?;
         }
     }
     Ok(())
@@ -234,6 +255,15 @@ mod tests {
             fs::write(dir.path().join(CURRENT_FILE), text).unwrap();
             assert!(told(dir.path()).contains("does not name a database"), "{}", told(dir.path()));
         }
+    }
+
+    #[test]
+    fn a_store_that_lost_its_name_is_not_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        Generation::create(dir.path(), 3).unwrap().close().unwrap();
+        let told = Generation::open_current(dir.path()).unwrap_err().to_string();
+        assert!(told.contains("engross.current, which names the database, is missing"), "{told}");
+        assert!(dir.path().join("sled.3/db").is_file());
     }
 
     #[test]

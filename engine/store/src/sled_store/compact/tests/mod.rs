@@ -46,10 +46,10 @@ struct World {
 }
 
 impl World {
-    /// With more than a compaction copies at a time.
-    fn new(dir: &Path) -> Self {
+    /// With so many parts of 100 kB; a compaction copies ten at a time.
+    fn new(dir: &Path, parts: u64) -> Self {
         let world = Self { store: open(dir).unwrap(), reference: MemoryStore::new(), dice: RefCell::new(Dice(11)) };
-        for part in 0..12 {
+        for part in 0..parts {
             let events = (0..100).map(|n| {
                 let data = json!("x".repeat(1_000));
                 Write::Inbox(event_with(&format!("{part}/{n}"), "t", n, data))
@@ -96,7 +96,7 @@ fn generations(dir: &Path) -> Vec<String> {
 #[test]
 fn a_compaction_changes_nothing_but_the_place() {
     let dir = tempfile::tempdir().unwrap();
-    let world = World::new(dir.path());
+    let world = World::new(dir.path(), 2);
     for n in 1..=3 {
         let before_bytes = world.store.disk_bytes().unwrap();
         let mut told = Vec::new();
@@ -125,7 +125,7 @@ fn a_compaction_changes_nothing_but_the_place() {
 fn whatever_a_crash_leaves_is_the_whole_store() {
     let place = tempfile::tempdir().unwrap();
     let dir = place.path().join("data");
-    let world = World::new(&dir);
+    let world = World::new(&dir, 12);
     let left: RefCell<Vec<(Point, PathBuf, View)>> = RefCell::default();
     let at = |point: Point| {
         if !is_locked(point) {
@@ -159,10 +159,10 @@ fn whatever_a_crash_leaves_is_the_whole_store() {
 fn a_copy_that_fails_leaves_the_store_well() {
     for failing in POINTS {
         let dir = tempfile::tempdir().unwrap();
-        let world = World::new(dir.path());
+        let world = World::new(dir.path(), 2);
         let at = |point: Point| {
             if !is_locked(point) {
-                world.write(60);
+                world.write(8);
             }
             if point == failing { Err(io::Error::other("no room")) } else { Ok(()) }
         };
@@ -198,7 +198,7 @@ fn a_copy_that_fails_leaves_the_store_well() {
 #[test]
 fn a_place_that_cannot_be_used_is_told_and_harms_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let world = World::new(dir.path());
+    let world = World::new(dir.path(), 2);
     fs::write(dir.path().join("sled.1"), "in the way").unwrap();
     let told = world.store.compact(&mut on).unwrap_err().to_string();
     assert!(told.contains("what is left of an earlier copy cannot be removed"), "{told}");
@@ -211,7 +211,7 @@ fn a_place_that_cannot_be_used_is_told_and_harms_nothing() {
 #[test]
 fn one_compaction_at_a_time_and_it_can_be_stopped() {
     let dir = tempfile::tempdir().unwrap();
-    let world = World::new(dir.path());
+    let world = World::new(dir.path(), 2);
     let mut second = None;
     let stopped = world.store.compact(&mut |_| {
         second = Some(world.store.compact(&mut on));
