@@ -12,6 +12,7 @@ const HELP: &str = "cargo xtask CHORE
   check      formats, lints and tests everything, and compares what is generated; installs what it needs
   schemas    writes schemas/ from the code
   sim        runs the simulator: cargo xtask sim --seeds 10000, cargo xtask sim --seed 7 --trace
+  bench      measures the engine beside its store and its disk: cargo xtask bench --quick
   power-cut  cuts the power of a real disk while the engine works; needs root and loop devices
   help       this text
 ";
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         "check" => check(),
         "schemas" => schemas(),
         "sim" => sim(),
+        "bench" => bench(),
         "power-cut" => power_cut(),
         "help" | "--help" | "-h" => {
             print(HELP);
@@ -81,6 +83,20 @@ fn sim() -> Result<()> {
     let mut args = vec!["run", "--quiet", "--release", "--locked", "-p", "engross-sim", "--"];
     args.extend(said.iter().map(String::as_str));
     step("simulation", "cargo", &args)
+}
+
+/// Measures with what is said after the chore's name. Nothing else is printed: what comes may be JSON.
+fn bench() -> Result<()> {
+    let status = Command::new("cargo")
+        .args(["run", "--quiet", "--release", "--locked", "-p", "engross-runtime", "--example", "bench", "--"])
+        .args(std::env::args().skip(2))
+        .current_dir(root())
+        .status()
+        .context("cargo cannot be run")?;
+    if !status.success() {
+        bail!("the bench failed");
+    }
+    Ok(())
 }
 
 /// Runs the test that needs a disk of its own.
