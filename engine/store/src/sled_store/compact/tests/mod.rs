@@ -162,7 +162,8 @@ fn a_copy_that_fails_leaves_the_store_well() {
         let world = World::new(dir.path(), 2);
         let at = |point: Point| {
             if !is_locked(point) {
-                world.write(8);
+                // So much that a round follows.
+                world.write(if point == Point::Copied { 100 } else { 3 });
             }
             if point == failing { Err(io::Error::other("no room")) } else { Ok(()) }
         };
