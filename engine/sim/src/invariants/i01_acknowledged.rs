@@ -68,17 +68,20 @@ impl Oracle {
         if let Some(entry) = unmatched.first() {
             return Err(lost(format!("event {} is accepted and not matched", entry.event.id)));
         }
+        // What counts is what is kept: a second delivery of an event is acknowledged, and is no younger than the first.
+        let mut kept_events = Vec::new();
         for (id, entry) in &self.acknowledged.events {
             let query = InboxQuery::Topic { topic: entry.topic.clone(), since: Timestamp::from_millis(0) };
-            if !disk.inbox(&query).unwrap_or_default().iter().any(|kept| kept.event.id == *id) {
-                return Err(lost(format!("event {id} is not in the inbox")));
+            match disk.inbox(&query).unwrap_or_default().into_iter().find(|kept| kept.event.id == *id) {
+                Some(kept) => kept_events.push(kept),
+                None => return Err(lost(format!("event {id} is not in the inbox"))),
             }
         }
         for watched in self.runs.values() {
             for (step, state) in watched.state.active() {
                 let StepState::Waiting { wait, .. } = state else { continue };
                 let WaitKind::Event { subscriptions, on_event: OnEvent::Finish(_), .. } = &wait.kind else { continue };
-                let missed = self.acknowledged.events.values().find(|entry| {
+                let missed = kept_events.iter().find(|entry| {
                     entry.event.received_at >= watched.state.started_at
                         && !watched.state.consumed.contains(&entry.event.id)
                         && subscriptions.iter().any(|s| s.topic == entry.topic && s.accepts(&entry.event.data))

@@ -160,7 +160,7 @@ impl World {
             return;
         }
         let most = if self.healed { MINUTE_MS } else { 10 * MINUTE_MS };
-        let pause = (5 * SECOND_MS << caller.tries.min(10)).min(most);
+        let pause = ((5 * SECOND_MS) << caller.tries.min(10)).min(most);
         self.plan_in(pause, Happening::Call(caller));
     }
 
