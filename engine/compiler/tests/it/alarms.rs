@@ -215,7 +215,7 @@ fn check(seed: u64) -> Result<(usize, usize), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, max_shrink_iters: 0, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 320, max_shrink_iters: 0, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_not_called_wrong_renders_and_what_is_fails(seed in any::<u64>()) {
