@@ -203,7 +203,8 @@ impl Door {
         loop {
             let view = self.lab.get(&format!("/runs/{run}")).await.unwrap();
             if holds(&view) {
-                let contract = step(&view, "create")["outputs"]["contract_id"].as_str().unwrap().to_string();
+                let contract = step(&view, "create")["outputs"]["contract_id"].as_str();
+                let contract = contract.unwrap_or_else(|| panic!("run {run} has no contract: {view:#}")).to_string();
                 return (view, contract);
             }
             let over = view["status"] != "running";
