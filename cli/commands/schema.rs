@@ -9,9 +9,9 @@ use serde_json::json;
 
 /// Print JSON Schemas, for editors and programs.
 ///
-/// Without a name: the schema of workflow files, for yaml-language-server; with `policy` that of policy files, with `config` that of
-/// `engross.yaml`. With the name of a
-/// step, such as `approval` or `juro/create_contract`: what it takes, what it leaves, how it ends.
+/// Without a name: the schema of workflow files, for yaml-language-server; with `policy` that of policy files, with `config` that
+/// of `engross.yaml`. With the name of a step, such as `approval` or `juro/create_contract`: what it takes, what it leaves, how it
+/// ends.
 #[derive(Debug, Args)]
 pub struct Schema {
     /// `workflow`, `policy`, `config`, or the name of a step
