@@ -9,11 +9,12 @@ use serde_json::json;
 
 /// Print JSON Schemas, for editors and programs.
 ///
-/// Without a name: the schema of workflow files, for yaml-language-server. With the name of a step, such as `approval` or
-/// `juro/create_contract`: what it takes, what it leaves, how it ends.
+/// Without a name: the schema of workflow files, for yaml-language-server; with `policy` that of policy files, with `config` that
+/// of `engross.yaml`. With the name of a step, such as `approval` or `juro/create_contract`: what it takes, what it leaves, how it
+/// ends.
 #[derive(Debug, Args)]
 pub struct Schema {
-    /// `workflow`, or the name of a step
+    /// `workflow`, `policy`, `config`, or the name of a step
     #[arg(default_value = "workflow")]
     pub name: String,
 }
@@ -27,6 +28,18 @@ pub fn run(args: &Schema, config: &Config) -> Result<Exit> {
     if args.name == "workflow" {
         let catalog = host::catalog(&registry, config);
         ui::json(&engross_compiler::workflow_schema(&catalog));
+        return Ok(exit::OK);
+    }
+    if args.name == "policy" {
+        ui::json(&engross_policy::policy_schema());
+        return Ok(exit::OK);
+    }
+    if args.name == "config" {
+        let mut providers = engross_providers::describe_builtin();
+        for file in host::own_manifests(&config.providers)? {
+            providers.extend(engross_providers::describe_yaml(file.path(), file.text()).ok());
+        }
+        ui::json(&crate::config::schema(&providers));
         return Ok(exit::OK);
     }
     let Some(step) = registry.step(&args.name) else {

@@ -4,6 +4,7 @@
 //! difference.
 
 use crate::lab::{repository, text};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +17,8 @@ const CONFIG: &str = "connections:
   juro: { provider: juro, api_key: { env: KEY } }
   juro_v2_eu: { provider: juro_v2, api_key: { env: KEY } }
   juro_v2_us: { provider: juro_v2, api_key: { env: KEY } }
+  docjuris: { provider: docjuris, account_id: acme, api_key: { env: KEY } }
+  paperlex: { provider: paperlex, token: { env: KEY }, base_url: \"http://127.0.0.1:4010/paperlex/v1\" }
 ";
 
 fn files() -> Vec<PathBuf> {
@@ -53,7 +56,7 @@ fn every_broken_file_says_what_is_wrong() {
     let place = tempfile::tempdir().unwrap();
     std::fs::write(place.path().join("engross.yaml"), CONFIG).unwrap();
     let files = files();
-    assert!(files.len() >= 40, "there are only {} broken files", files.len());
+    assert!(files.len() >= 60, "there are only {} broken files", files.len());
     let failures: Vec<String> = files.iter().filter_map(|path| check(place.path(), path).err()).collect();
     assert!(failures.is_empty(), "{} of {} differ\n{}", failures.len(), files.len(), failures.join("\n\n"));
 }
@@ -76,4 +79,76 @@ fn every_code_of_the_compiler_has_a_broken_file() {
         .filter(|code| !told.contains(*code) && !SHOWN_ELSEWHERE.contains(code))
         .collect();
     assert!(missing.is_empty(), "no broken file shows {missing:?}");
+}
+
+/// Every broken file at once, in the forms that programs read.
+fn all(format: &str) -> String {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("engross.yaml"), CONFIG).unwrap();
+    std::fs::create_dir(place.path().join("all")).unwrap();
+    for path in files() {
+        std::fs::copy(&path, place.path().join("all").join(path.file_name().unwrap())).unwrap();
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_engross"))
+        .args(["validate", "all", "--format", format])
+        .current_dir(place.path())
+        .env_remove("ENGROSS_CONFIG")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// What SARIF 2.1.0 demands of a log, and what code scanning needs of one.
+#[test]
+fn sarif_has_the_form_that_its_standard_demands() {
+    let log: Value = serde_json::from_str(&all("sarif")).unwrap();
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    assert_eq!(run["tool"]["driver"]["name"], "engross");
+    assert_eq!(run["columnKind"], "unicodeCodePoints");
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    for rule in rules {
+        let help = rule["help"]["text"].as_str().unwrap();
+        assert!(help.starts_with(&format!("# {}: ", rule["id"].as_str().unwrap())));
+        assert!(rule["shortDescription"]["text"].is_string() && rule["help"]["markdown"].is_string());
+        assert!(["error", "warning"].contains(&rule["defaultConfiguration"]["level"].as_str().unwrap()));
+    }
+    let ids: BTreeSet<&str> = rules.iter().map(|rule| rule["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), rules.len(), "each rule once");
+    let results = run["results"].as_array().unwrap();
+    assert!(results.len() > 100);
+    let mut related = 0;
+    for result in results {
+        let rule = &rules[usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert_eq!(rule["defaultConfiguration"]["level"], result["level"]);
+        assert!(!result["message"]["text"].as_str().unwrap().is_empty());
+        let more = result["relatedLocations"].as_array().cloned().unwrap_or_default();
+        related += more.len();
+        for location in result["locations"].as_array().unwrap().iter().chain(&more) {
+            let place = &location["physicalLocation"];
+            assert!(place["artifactLocation"]["uri"].as_str().unwrap().starts_with("all/"));
+            let number = |name: &str| place["region"][name].as_u64().unwrap();
+            let (start, end) = ((number("startLine"), number("startColumn")), (number("endLine"), number("endColumn")));
+            assert!(start >= (1, 1) && end >= start, "{result}");
+        }
+    }
+    assert!(related > 0, "some findings have places that explain them");
+}
+
+#[test]
+fn github_gets_one_escaped_command_for_each_finding() {
+    let shown = all("github");
+    let findings: Vec<Value> = serde_json::from_str(&all("json")).unwrap();
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines.len(), findings.len());
+    for (line, finding) in lines.iter().zip(&findings) {
+        let (word, path) = (finding["severity"].as_str().unwrap(), finding["path"].as_str().unwrap());
+        let start = format!("::{word} file={path},line={}", finding["line"]);
+        assert!(line.starts_with(&start), "{line}");
+        let (properties, message) = line[2..].split_once("::").unwrap();
+        assert!(properties.ends_with(&format!("title={}", finding["code"].as_str().unwrap())), "{line}");
+        assert!(!message.is_empty() && properties.split(',').count() >= 4, "{line}");
+    }
 }

@@ -23,6 +23,8 @@ async fn the_manual() {
         "serve",
         "runs",
         "approvals",
+        "store",
+        "fsck",
         "events",
         "hooks",
         "providers",

@@ -18,8 +18,18 @@ struct Stage {
 /// A run of an example on a stage.
 struct Play<'a> {
     stage: &'a Stage,
+    name: String,
     run: String,
-    _serve: Running,
+    serve: Running,
+}
+
+impl Drop for Play<'_> {
+    fn drop(&mut self) {
+        self.serve.kill();
+        if !std::thread::panicking() {
+            crate::golden::keep(&self.stage.lab, &self.name, &self.run);
+        }
+    }
 }
 
 impl Stage {
@@ -55,7 +65,7 @@ impl Stage {
         assert_eq!(text(&validated.stderr), "1 file: 0 errors, 0 warnings\n", "{}", text(&validated.stdout));
         let serve = self.lab.serve();
         let started = self.lab.json(&["run", &path, "--input", &inputs.to_string(), "--detach", "--format", "json"]);
-        Play { stage: self, run: started["run"].as_str().unwrap().to_string(), _serve: serve }
+        Play { stage: self, name: name.to_string(), run: started["run"].as_str().unwrap().to_string(), serve }
     }
 
     /// What a person does at a provider, by the sandbox's control endpoints.

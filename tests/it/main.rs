@@ -4,13 +4,19 @@
 
 mod broken;
 mod cli;
+mod codes;
 mod demo;
 mod every_provider;
 mod examples;
 mod faults;
+mod golden;
 mod house;
 mod kill;
 mod lab;
+mod many_kills;
+mod policies;
+mod power_cut;
 mod serve;
+mod store_verbs;
 mod waits;
 mod webhooks;

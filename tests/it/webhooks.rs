@@ -178,8 +178,8 @@ impl Door {
         let drafts = self.drafts;
         steps = steps.replace("DRAFT", &format!("http://{drafts}/msa.docx"));
         steps = steps.replace("HOOK", &format!("http://{drafts}/hook"));
-        let ids = steps.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-        let mut last = ids.last().unwrap().split(':').next().unwrap().trim().to_string();
+        let mut ids = steps.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+        let mut last = ids.next_back().unwrap().split(':').next().unwrap().trim().to_string();
         if held {
             let hold = "wait_for_event\n    with: { type: test/go, match: { run: \"{{ run.id }}\" } }";
             write!(steps, "\n  hold:\n    needs: [{last}]\n    timeout: 1h\n    uses: {hold}").unwrap();
@@ -203,7 +203,8 @@ impl Door {
         loop {
             let view = self.lab.get(&format!("/runs/{run}")).await.unwrap();
             if holds(&view) {
-                let contract = step(&view, "create")["outputs"]["contract_id"].as_str().unwrap().to_string();
+                let contract = step(&view, "create")["outputs"]["contract_id"].as_str();
+                let contract = contract.unwrap_or_else(|| panic!("run {run} has no contract: {view:#}")).to_string();
                 return (view, contract);
             }
             let over = view["status"] != "running";

@@ -12,6 +12,8 @@ const HELP: &str = "cargo xtask CHORE
   check      formats, lints and tests everything, and compares what is generated; installs what it needs
   schemas    writes schemas/ from the code
   sim        runs the simulator: cargo xtask sim --seeds 10000, cargo xtask sim --seed 7 --trace
+  bench      measures the engine beside its store and its disk: cargo xtask bench --quick
+  power-cut  cuts the power of a real disk while the engine works; needs root and loop devices
   help       this text
 ";
 
@@ -21,6 +23,8 @@ fn main() -> ExitCode {
         "check" => check(),
         "schemas" => schemas(),
         "sim" => sim(),
+        "bench" => bench(),
+        "power-cut" => power_cut(),
         "help" | "--help" | "-h" => {
             print(HELP);
             Ok(())
@@ -81,6 +85,26 @@ fn sim() -> Result<()> {
     step("simulation", "cargo", &args)
 }
 
+/// Measures with what is said after the chore's name. Nothing else is printed: what comes may be JSON.
+fn bench() -> Result<()> {
+    let status = Command::new("cargo")
+        .args(["run", "--quiet", "--release", "--locked", "-p", "engross-runtime", "--example", "bench", "--"])
+        .args(std::env::args().skip(2))
+        .current_dir(root())
+        .status()
+        .context("cargo cannot be run")?;
+    if !status.success() {
+        bail!("the bench failed");
+    }
+    Ok(())
+}
+
+/// Runs the test that needs a disk of its own.
+fn power_cut() -> Result<()> {
+    let test = ["test", "--locked", "--package", "engross", "--features", "power-cut", "--test", "it"];
+    step("power cuts", "cargo", &[&test[..], &["--", "--nocapture", "power_cut::disk"]].concat())
+}
+
 /// Writes what is generated from the code.
 fn schemas() -> Result<()> {
     for (name, file) in SCHEMAS {
@@ -93,7 +117,8 @@ fn schemas() -> Result<()> {
 }
 
 /// What `engross schema` is asked for, and where it is kept.
-const SCHEMAS: &[(&str, &str)] = &[("workflow", "workflow.schema.json")];
+const SCHEMAS: &[(&str, &str)] =
+    &[("policy", "policy.schema.json"), ("workflow", "workflow.schema.json"), ("config", "config.schema.json")];
 
 fn schema(name: &str) -> Result<String> {
     let output = Command::new("cargo")

@@ -20,4 +20,9 @@ pub trait Catalog {
     /// The name and the provider of every connection that is configured; nothing when there is no configuration, and then
     /// connections are not checked.
     fn connections(&self) -> Option<Vec<(String, String)>>;
+
+    /// Whether a connection leads to a sandbox rather than to a live system; nothing where that is not known.
+    fn is_sandbox(&self, _connection: &str) -> Option<bool> {
+        None
+    }
 }

@@ -34,6 +34,7 @@ codes! {
     WITH_REFERENCE = "E0224", "a step gives an input a reference whose type does not fit";
     CONNECTION = "E0225", "a step's connection cannot be settled";
     TIMEOUT = "E0226", "a timeout that could never end its step";
+    CAPABILITY = "E0227", "a provider cannot do what another can";
     BROKEN_SPEC = "E0229", "the operation's own schema is broken";
     UNKNOWN_STEP = "E0230", "`needs` names a step that is not there";
     UNKNOWN_OUTCOME = "E0231", "`needs` names an outcome that the step does not have";
@@ -59,8 +60,14 @@ codes! {
     SELF_REFERENCE = "E0316", "a step refers to itself";
     CONDITION = "E0317", "`if` is not one whole expression";
     CONDITION_TYPE = "E0318", "`if` is neither true nor false";
+    KINDS = "E0319", "an expression puts together what does not fit";
     UNHANDLED_OUTCOME = "W0401", "nobody handles how a wait may end";
     WAITS_FOR_EVER = "W0402", "a step may wait for ever";
     MAYBE_ABSENT = "W0403", "a value may be absent";
     NEEDED_TWICE = "W0404", "a need is there twice";
+    MAYBE_OTHER_KIND = "W0405", "a value may be of a kind that does not fit";
+    NEVER_STARTS = "W0406", "a step can never start";
+    NEED_IMPLIED = "W0407", "a need is implied by another";
+    SECRET_STORED = "W0408", "a secret would be stored";
+    MIXED_CONNECTIONS = "W0409", "a workflow uses sandboxes and live systems together";
 }

@@ -1,11 +1,12 @@
 //! The order in which a file is compiled: load, read, look through templates, apply the rules, build.
 
 use crate::catalog::Catalog;
-use crate::findings::Findings;
+use crate::findings::{Findings, cap};
 use crate::model::{self, Workflow};
 use crate::plan;
 use crate::rules::{
-    absent, connections, cycles, edges, input_schemas, needs, operations, reference_types, references, waits, with,
+    absent, connections, cycles, edges, expressions, input_schemas, mixed, needs, operations, reach, references,
+    secrets, waits, with,
 };
 use crate::templates;
 use crate::typing::schema_of;
@@ -35,7 +36,10 @@ pub struct Compiled {
 /// Every error and every warning of the file, sorted by place and bounded in number; at least one is an error. What the loader
 /// refuses (no YAML, too large, aliases, duplicate keys) comes alone, because there is no workflow to check then.
 pub fn compile(file: &SourceFile, catalog: &dyn Catalog) -> Result<Compiled, Vec<Diagnostic>> {
-    let root = load(file, &Limits::default())?;
+    let root = load(file, &Limits::default()).map_err(|mut found| {
+        cap(&mut found);
+        found
+    })?;
     let mut findings = Findings::new(file);
     let plan = check(&root, catalog, &mut findings);
     match plan {
@@ -51,12 +55,15 @@ fn check<'a>(root: &'a Node, catalog: &'a dyn Catalog, findings: &mut Findings<'
     let unit = resolve(workflow, catalog, findings);
     with::check(&unit, findings);
     let connections = connections::resolve(&unit, findings);
+    mixed::check(&unit, &connections, findings);
+    secrets::check(&unit, findings);
     let mut edges = needs::resolve(&unit, findings);
     let uses = references::check(&unit, findings);
-    reference_types::check(&unit, findings);
+    expressions::check(&unit, findings);
     absent::check(&unit, &uses, &edges, findings);
     edges::add_implied(&unit, &uses, &mut edges);
     cycles::check(&unit, &edges, findings);
+    reach::check(&unit, &edges, findings);
     waits::check(&unit, &uses, &edges, findings);
     if findings.has_errors() {
         return None;

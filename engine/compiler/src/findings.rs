@@ -3,8 +3,9 @@
 //! It collects and bounds; wording is the rules' work, order and drawing are `engross-source`'s.
 
 use crate::codes;
-use crate::limits::{COMPARISONS_MAX, FINDINGS_MAX, NAMES_LISTED_MAX};
+use crate::limits::{COMPARISONS_MAX, FINDINGS_MAX, FINDINGS_PER_CODE_MAX, NAMES_LISTED_MAX};
 use engross_source::{Code, Diagnostic, Diagnostics, Severity, SourceFile, Span, nearest};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The findings about one file.
@@ -59,6 +60,11 @@ impl<'a> Findings<'a> {
         }
     }
 
+    /// Whether a finding with one of these codes has been made.
+    pub(crate) fn has(&self, codes: &[Code]) -> bool {
+        self.list.iter().any(|finding| codes.contains(&finding.code))
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
         self.list.iter().any(|finding| finding.severity == Severity::Error)
     }
@@ -66,6 +72,7 @@ impl<'a> Findings<'a> {
     /// All of them, sorted, each once, and no more than fit.
     pub(crate) fn into_vec(self) -> Vec<Diagnostic> {
         let mut all: Vec<Diagnostic> = self.list.into_iter().collect::<Diagnostics>().into_vec();
+        cap(&mut all);
         if all.len() > FINDINGS_MAX {
             let message = format!("there are {} more findings", all.len() - (FINDINGS_MAX - 1));
             all.truncate(FINDINGS_MAX - 1);
@@ -75,6 +82,25 @@ impl<'a> Findings<'a> {
         }
         all
     }
+}
+
+/// Keeps so many findings of each code, and lets the last of them say how many more there are.
+pub(crate) fn cap(findings: &mut Vec<Diagnostic>) {
+    let mut counts: BTreeMap<Code, usize> = BTreeMap::new();
+    for finding in findings.iter() {
+        *counts.entry(finding.code).or_default() += 1;
+    }
+    let mut kept: BTreeMap<Code, usize> = BTreeMap::new();
+    findings.retain_mut(|finding| {
+        let at = kept.entry(finding.code).or_default();
+        *at += 1;
+        let all = counts.get(&finding.code).copied().unwrap_or_default();
+        if *at == FINDINGS_PER_CODE_MAX && all > FINDINGS_PER_CODE_MAX {
+            let more = all - FINDINGS_PER_CODE_MAX;
+            finding.message = format!("{} (and {more} more findings of {})", finding.message, finding.code);
+        }
+        *at <= FINDINGS_PER_CODE_MAX
+    });
 }
 
 /// Names in backticks, separated by commas.

@@ -10,6 +10,9 @@ pub const CONCATENATIONS_MAX: usize = 8;
 /// References in one expression. With the bound on a step's outputs it bounds what one expression may hold in memory.
 pub const REFERENCES_MAX: usize = 64;
 
+/// Parts of one expression that is typed; larger ones are left to the run. It bounds how deep the tree of one can be.
+pub const EXPRESSION_PARTS_MAX: usize = 256;
+
 /// What a template, or a filter in it, may produce, in bytes.
 pub const VALUE_BYTES_MAX: usize = 1024 * 1024;
 
@@ -44,3 +47,10 @@ pub const SCHEMA_STEPS_MAX: usize = 64;
 
 /// The compiled size of a regular expression in a schema, in bytes.
 pub const PATTERN_BYTES_MAX: usize = 1024 * 1024;
+
+/// Facts about other steps that are kept while it is looked whether each step can start. In a larger graph later steps are not
+/// looked at.
+pub const FACTS_MAX: usize = 1_000_000;
+
+/// Findings of one code that are shown for one file; the last of them says how many more there are.
+pub const FINDINGS_PER_CODE_MAX: usize = 20;

@@ -26,6 +26,8 @@ pub enum Bug {
     EffectBeforeIntent,
     /// A look-up that finds nothing is believed before the request has settled.
     SettleIgnored,
+    /// What a look-up saw is taken for as young as its answer, which was on its way for minutes.
+    LookDatedByAnswer,
     /// Events that a crash left unmatched are not matched at the next start.
     UnmatchedForgotten,
 }
@@ -42,6 +44,7 @@ impl Bug {
         Self::SubscriptionLost,
         Self::EffectBeforeIntent,
         Self::SettleIgnored,
+        Self::LookDatedByAnswer,
         Self::UnmatchedForgotten,
     ];
 }

@@ -27,7 +27,10 @@ impl Evaluate for Lookup {
         };
         match wanted {
             None => Ok(found.clone()),
-            Some(wanted) => Ok(Value::Bool(found.as_str().map_or(found.to_string() == wanted, |text| text == wanted))),
+            Some(wanted) => {
+                let text = found.as_str().map_or_else(|| found.to_string(), str::to_string);
+                Ok(Value::Bool(text == wanted))
+            }
         }
     }
 }

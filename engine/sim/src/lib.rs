@@ -20,4 +20,5 @@ mod world;
 pub use bugs::Bug;
 pub use faults::{Counts, Fault};
 pub use invariants::Violation;
+pub use reference::{Compared, check_reference};
 pub use run::{CORPUS, Failure, Options, Week, corpus, explain, simulate};

@@ -3,7 +3,7 @@
 //! It reads its arguments and prints; what it runs is in the library.
 
 use engross_sim::limits::{GENERATOR_VERSION, WEEK_MS};
-use engross_sim::{Bug, Counts, Failure, Options, corpus, explain, simulate};
+use engross_sim::{Bug, Compared, Counts, Failure, Options, check_reference, corpus, explain, simulate};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -160,6 +160,23 @@ fn tell(sum: &Sum, began: Instant) {
     ));
 }
 
-fn reference(_from: u64, _count: u64) -> bool {
-    true
+fn reference(from: u64, count: u64) -> bool {
+    let began = Instant::now();
+    let share = count.div_ceil(cores() as u64);
+    let parts: Vec<Compared> = std::thread::scope(|scope| {
+        let part = |part: u64| scope.spawn(move || check_reference(from + part * share, share));
+        let parts: Vec<_> = (0..cores() as u64).map(part).collect();
+        parts.into_iter().filter_map(|part| part.join().ok()).collect()
+    });
+    for differs in parts.iter().filter_map(|part| part.differs.as_ref()) {
+        print(differs);
+    }
+    let agreed: u64 = parts.iter().map(|part| part.agreed).sum();
+    let over: u64 = parts.iter().map(|part| part.over).sum();
+    let same = parts.len() == cores() && parts.iter().all(|part| part.differs.is_none());
+    print(&format!(
+        "{agreed} runs are the same in the core and in the reference, {over} of them over; {:.1} s",
+        began.elapsed().as_secs_f64()
+    ));
+    same
 }

@@ -24,7 +24,7 @@ pub use committer::{CommitError, Committer};
 pub use files::FileStore;
 pub use lock::{Holder, Lock, holder};
 pub use memory::MemoryStore;
-pub use sled_store::SledStore;
+pub use sled_store::{Compacted, Progress, SledStore};
 pub use store::{
     Commit, Conflict, DueTimers, Error, InboxEntry, InboxQuery, InboxRow, Result, RunHead, RunQuery, Store, StoredPlan,
     Timer, WaitRow, Write,

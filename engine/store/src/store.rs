@@ -257,6 +257,9 @@ pub enum Error {
         /// Who holds it, in words.
         holder: String,
     },
+    /// What was asked for cannot be done at this moment. Nothing has changed.
+    #[error("{0}")]
+    NotNow(&'static str),
     /// A value larger than a store may hold. Nothing of the call was written.
     #[error("{what} has {bytes} bytes, more than the {max} that are kept")]
     TooLarge {
@@ -283,7 +286,7 @@ impl Error {
     /// Whether the store only refused this call, wrote nothing of it, and is well.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::TooLarge { .. } | Self::TooDeep { .. } => true,
+            Self::NotNow(_) | Self::TooLarge { .. } | Self::TooDeep { .. } => true,
             Self::Io(_) | Self::Damaged(_) | Self::Held { .. } => false,
         }
     }

@@ -24,6 +24,8 @@ pub(crate) struct Step<'a> {
     pub(crate) with: Option<&'a Node>,
     /// Where `with` stands, or the place to underline when it is missing.
     pub(crate) with_span: Span,
+    /// Whether there is a key that was probably meant to be `with`.
+    pub(crate) with_misspelt: bool,
     pub(crate) needs: Vec<NeedItem<'a>>,
     pub(crate) condition: Option<&'a Node>,
     pub(crate) retry: RetryPolicy,
@@ -66,6 +68,8 @@ pub(super) fn read<'a>(findings: &mut Findings<'a>, entry: &'a Entry, defaults: 
         key,
         uses,
         with,
+        with_misspelt: with_entry.is_none()
+            && node.as_mapping().into_iter().flatten().any(|entry| is_almost_with(&entry.key.text)),
         with_span: with_entry.map_or(fallback, |entry| entry.key.span),
         needs,
         condition,
@@ -74,4 +78,8 @@ pub(super) fn read<'a>(findings: &mut Findings<'a>, entry: &'a Entry, defaults: 
         on_error: settings::on_error(findings, node),
         connection,
     }
+}
+
+fn is_almost_with(key: &str) -> bool {
+    !KEYS.contains(&key) && engross_source::nearest(key, KEYS.iter().copied()) == Some("with")
 }

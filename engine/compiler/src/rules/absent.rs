@@ -3,68 +3,108 @@
 //! Warnings, not errors: whether a path can be taken is more than the compiler can know.
 
 use super::input_schemas::OPTIONAL;
-use super::references::is_tested;
+use super::tested::Tested;
 use crate::codes;
-use crate::expr::{Reference, Segment, path_text};
+use crate::expr::tree::tree;
+use crate::expr::{Expression, Reference, Segment, path_text};
 use crate::findings::{Findings, listed};
-use crate::templates::Place;
+use crate::templates::{Place, Site};
+use crate::typing::{Found, References, Type, Typer, follow, promised};
 use crate::unit::{Edge, Unit, Use};
 use engross_core::{Need, NeedRef, On, StepSpec};
-use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Checks references to inputs and to other steps' outputs.
 pub(crate) fn check(unit: &Unit<'_>, uses: &[Use], edges: &[Vec<Edge>], findings: &mut Findings<'_>) {
+    let tested = Tested::new(unit);
     for used in uses.iter().filter(|used| used.outputs && !used.guarded) {
+        let path = unit.site(used.site).and_then(|site| Some((site, reference_at(site, used)?)));
+        if path.is_some_and(|(site, reference)| tested.assures(site, reference, false)) {
+            continue;
+        }
         output(unit, used, edges, findings);
     }
     for site in &unit.templates.sites {
-        for reference in site.text.expressions.iter().flat_map(|expression| &expression.references) {
-            if reference.guarded || is_tested(site, reference) {
-                continue;
-            }
-            if let Some((index, whole_input)) = optional_part(&unit.inputs, reference) {
-                let path = path_text(reference.segments.iter().take(index + 1).map(|(segment, _)| segment));
-                let range =
-                    reference.segments.get(index).map_or_else(|| reference.static_range(), |(_, range)| range.clone());
-                let then = match site.place {
-                    Place::Title | Place::RunKey => "the run cannot start",
-                    Place::With(_) | Place::Condition(_) => "this step fails",
-                    // An output whose value is absent is null, by the core's rule.
-                    Place::Output => continue,
-                };
-                let message = format!("`{path}` may be absent, and then {then}");
-                let place = if whole_input {
-                    format!("give the input a `default` instead of `{OPTIONAL}`")
-                } else {
-                    "list it under `required` in the input's schema".to_owned()
-                };
-                let hint = format!("write `| default(value=…)` behind it, or {place}");
-                let finding = findings.warning(codes::MAYBE_ABSENT, site.span(findings, &range), message);
-                findings.push(finding.hint(hint));
+        // An output of the run whose value is absent is null, by the core's rule.
+        if site.place == Place::Output {
+            continue;
+        }
+        for expression in &site.text.expressions {
+            let assured = assured_in(site, expression);
+            for (position, reference) in expression.references.iter().enumerate() {
+                if !reference.guarded {
+                    let mut there = tested.there(site);
+                    there.extend(assured.get(&position).into_iter().flatten().cloned());
+                    part(unit, site, reference, &there, findings);
+                }
             }
         }
     }
 }
 
-/// The first segment of a reference to an input that the input's schema does not promise, and whether it is the input itself.
-fn optional_part(inputs: &Value, reference: &Reference) -> Option<(usize, bool)> {
-    let [(Segment::Key(root), _), rest @ ..] = reference.segments.as_slice() else { return None };
-    if root != "inputs" {
-        return None;
+/// For each reference of an expression the paths that are there wherever it is computed.
+fn assured_in<'s>(site: &Site<'_>, expression: &'s Expression) -> BTreeMap<usize, Vec<Vec<&'s Segment>>> {
+    let mut found = BTreeMap::new();
+    if expression.references.len() < 2 {
+        return found;
     }
-    let mut schema = inputs;
-    for (index, (segment, _)) in rest.iter().enumerate() {
-        let Segment::Key(key) = segment else { return None };
-        let property = schema.get("properties")?.get(key)?;
-        let required = schema.get("required").and_then(Value::as_array);
-        let promised =
-            required.is_some_and(|names| names.iter().any(|name| name == key)) || property.get("default").is_some();
-        if !promised {
-            return Some((index + 1, index == 0));
+    let Some(tree) = tree(site.node.as_str().unwrap_or_default(), expression) else { return found };
+    let mut typer = Typer::new(&Untyped);
+    typer.infer(&tree);
+    for (reference, there) in typer.uses {
+        let paths = there.iter().filter_map(|other| expression.references.get(*other).map(Reference::path)).collect();
+        found.insert(reference, paths);
+    }
+    found
+}
+
+/// References of which only their places matter.
+struct Untyped;
+
+impl References for Untyped {
+    fn reference(&self, _position: usize) -> Type {
+        Type::UNKNOWN
+    }
+
+    fn same(&self, one: usize, other: usize) -> bool {
+        one == other
+    }
+}
+
+fn reference_at<'s>(site: &'s Site<'_>, used: &Use) -> Option<&'s Reference> {
+    let references = site.text.expressions.iter().flat_map(|expression| &expression.references);
+    references.into_iter().find(|reference| reference.static_range() == used.range)
+}
+
+/// Reports a reference to a part of an input that its schema does not promise. What an operation's answer lacks is left to the
+/// run: the step that needs it fails before it has done anything, which is what its author would have it do.
+fn part(unit: &Unit<'_>, site: &Site<'_>, reference: &Reference, there: &[Vec<&Segment>], findings: &mut Findings<'_>) {
+    if !matches!(reference.segments.first(), Some((Segment::Key(name), _)) if name == "inputs") {
+        return;
+    }
+    let root = &unit.inputs;
+    let mut schema = root;
+    for (index, (segment, range)) in reference.segments.iter().enumerate().skip(1) {
+        let so_far = reference.path().into_iter().take(index + 1).collect::<Vec<_>>();
+        if !promised(root, schema, segment) && !there.iter().any(|path| path.starts_with(&so_far)) {
+            let path = path_text(reference.segments.iter().take(index + 1).map(|(segment, _)| segment));
+            let then = match site.place {
+                Place::Title | Place::RunKey => "the run cannot start",
+                Place::With(_) | Place::Condition(_) | Place::Output => "this step fails",
+            };
+            let place = match segment {
+                _ if index == 1 => format!("give the input a `default` instead of `{OPTIONAL}`"),
+                Segment::Key(_) => "list it under `required` in the input's schema".to_owned(),
+                Segment::Index(_) => "say `minItems` in the input's schema".to_owned(),
+            };
+            let hint = format!("write `| default(value=…)` behind it, or {place}");
+            let message = format!("`{path}` may be absent, and then {then}");
+            let finding = findings.warning(codes::MAYBE_ABSENT, site.span(findings, range), message);
+            return findings.push(finding.hint(hint));
         }
-        schema = property;
+        let Found::Schema(next) = follow(root, schema, segment) else { return };
+        schema = next;
     }
-    None
 }
 
 /// Reports a use of outputs that the step's own needs do not promise.

@@ -38,6 +38,14 @@ fn unknown(known: &[String], uses: &str, span: Span, findings: &mut Findings<'_>
         return;
     }
     let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    if let Some((provider, operation)) = uses.split_once('/')
+        && let Some(others) = elsewhere(&names, provider, operation)
+    {
+        let message = format!("`{provider}` cannot {}", operation.replace('_', " "));
+        let hint = format!("{others} can; people are asked with `uses: approval`");
+        findings.report(codes::CAPABILITY, span, message, Some(hint));
+        return;
+    }
     if let Some(near) = findings.nearest(uses, &names) {
         let message = format!("there is no operation {}", quoted(uses));
         findings.report(codes::UNKNOWN_OPERATION, span, message, Some(format!("did you mean `{near}`?")));
@@ -71,6 +79,21 @@ fn unknown(known: &[String], uses: &str, span: Span, findings: &mut Findings<'_>
         }
     };
     findings.report(codes::UNKNOWN_OPERATION, span, message, hint);
+}
+
+/// The operations of other providers with just this name, where the provider that is named is one.
+fn elsewhere(names: &[&str], provider: &str, operation: &str) -> Option<String> {
+    let own = format!("{provider}/");
+    if !names.iter().any(|name| name.starts_with(&own)) {
+        return None;
+    }
+    let suffix = format!("/{operation}");
+    let same: Vec<&str> = names
+        .iter()
+        .copied()
+        .filter(|name| name.ends_with(&suffix) && name.split_once('/').is_some_and(|(of, _)| of != provider))
+        .collect();
+    (!same.is_empty()).then(|| listed(&same))
 }
 
 fn some(names: &[&str]) -> String {

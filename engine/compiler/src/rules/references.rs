@@ -290,7 +290,7 @@ impl<'c> Checker<'c, '_, '_> {
 }
 
 /// Whether the same path is tested or given a default somewhere in the same expression: `a.b if a.b is defined else 'x'`.
-pub(super) fn is_tested(site: &Site<'_>, reference: &Reference) -> bool {
+fn is_tested(site: &Site<'_>, reference: &Reference) -> bool {
     let start = reference.static_range().start;
     let expression = site.text.expressions.iter().find(|expression| expression.outer.contains(&start));
     expression.is_some_and(|expression| {

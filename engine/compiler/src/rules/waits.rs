@@ -17,13 +17,17 @@ const EXPIRES_IN: &str = "expires_in";
 /// Checks every step that waits.
 pub(crate) fn check(unit: &Unit<'_>, uses: &[Use], edges: &[Vec<Edge>], findings: &mut Findings<'_>) {
     let handled = Handled::new(unit, uses, edges);
+    // A need that is wrong may have been meant for the outcome that nobody seems to handle.
+    let needs_are_wrong = findings.has(&[codes::UNKNOWN_STEP, codes::UNKNOWN_OUTCOME, codes::NEED_FORM]);
     for (index, (step, spec)) in unit.workflow.steps.iter().zip(&unit.specs).enumerate() {
         let Some(spec) = spec.filter(|spec| spec.kind == StepKind::Wait) else { continue };
         useless_timeout(step, spec, findings);
         // A wait with one outcome is a wait for time, which always passes.
         if spec.outcomes.len() > 1 {
             for_ever(unit, step, spec, findings);
-            unhandled(index, step, spec, &handled, findings);
+            if !needs_are_wrong {
+                unhandled(index, step, spec, &handled, findings);
+            }
         }
     }
 }
@@ -90,18 +94,44 @@ impl<'e> Handled<'e> {
     }
 }
 
+/// The outcomes that a wait cannot reach as it is written: the end of a timeout that it does not have, and what it does not ask
+/// for. An input that is a list of outcomes chooses among them.
+pub(super) fn impossible<'s>(step: &Step<'_>, spec: &'s StepSpec) -> Vec<&'s str> {
+    if spec.kind != StepKind::Wait {
+        return Vec::new();
+    }
+    let chosen = chosen(step, spec);
+    let never = |name: &str| {
+        (name == TIMED_OUT && step.timeout.is_none())
+            || (name == EXPIRED && takes_expiry(spec) && !expires(step))
+            || chosen.as_ref().is_some_and(|(all, these)| all.contains(&name) && !these.contains(&name))
+    };
+    spec.outcomes.iter().map(|outcome| outcome.name.as_str()).filter(|name| never(name)).collect()
+}
+
+/// The outcomes that an input of the step chooses among, and those it chooses.
+fn chosen<'s>(step: &'s Step<'_>, spec: &'s StepSpec) -> Option<(Vec<&'s str>, Vec<&'s str>)> {
+    let properties = spec.input.get("properties")?.as_object()?;
+    properties.iter().find_map(|(name, schema)| {
+        let all: Vec<&str> = schema.pointer("/items/enum")?.as_array()?.iter().filter_map(Value::as_str).collect();
+        let given = step.with?.get(name)?.as_sequence()?;
+        let these: Vec<&str> = given.iter().filter_map(|item| item.as_str()).collect();
+        let plain = these.len() == given.len() && these.iter().all(|one| all.contains(one));
+        (plain && all.iter().all(|one| has_outcome(spec, one))).then_some((all, these))
+    })
+}
+
 fn unhandled(index: usize, step: &Step<'_>, spec: &StepSpec, handled: &Handled<'_>, findings: &mut Findings<'_>) {
     if handled.all.contains(&index) {
         return;
     }
+    let never = impossible(step, spec);
     let open: Vec<&str> = spec
         .outcomes
         .iter()
         .filter(|outcome| matches!(outcome.kind, OutcomeKind::Bad | OutcomeKind::Neutral))
         .map(|outcome| outcome.name.as_str())
-        .filter(|name| !handled.outcomes.contains(&(index, *name)))
-        .filter(|name| *name != TIMED_OUT || step.timeout.is_some())
-        .filter(|name| *name != EXPIRED || !takes_expiry(spec) || expires(step))
+        .filter(|name| !handled.outcomes.contains(&(index, *name)) && !never.contains(name))
         .collect();
     if open.is_empty() {
         return;

@@ -32,7 +32,7 @@ pub(crate) fn check(unit: &Unit<'_>, findings: &mut Findings<'_>) {
     // Building a validator takes far longer than using one, and many steps use the same operation.
     let mut validators: BTreeMap<&str, Option<Validator>> = BTreeMap::new();
     for ((step, spec), templates) in unit.workflow.steps.iter().zip(&unit.specs).zip(&templates) {
-        let Some(spec) = spec else { continue };
+        let Some(spec) = spec.filter(|_| !step.with_misspelt) else { continue };
         let validator = validators.entry(&spec.uses).or_insert_with(|| match validator(&spec.input) {
             Ok(validator) => Some(validator),
             Err(error) => {
@@ -46,10 +46,25 @@ pub(crate) fn check(unit: &Unit<'_>, findings: &mut Findings<'_>) {
         let Some(validator) = validator else { continue };
         let instance = step.with.map_or_else(|| serde_json::json!({}), Node::to_json);
         let found = mistakes(validator, &spec.input, &instance, templates);
-        for mistake in found.into_iter().take(FINDINGS_PER_STEP_MAX) {
+        let misspelt = misspelt(&found);
+        for mistake in found.into_iter().filter(|one| !misspelt.contains(one)).take(FINDINGS_PER_STEP_MAX) {
             report(step, &spec.uses, &mistake, &spec.input, findings);
         }
     }
+}
+
+/// What is missing only because its key is misspelt: the finding about the key says so already.
+fn misspelt(found: &[Mistake]) -> Vec<Mistake> {
+    let unknown = |at: &Mistake, name: &str| {
+        let hint = format!("did you mean `{name}`?");
+        found.iter().any(|other| {
+            matches!(other.kind, MistakeKind::Unknown(_))
+                && other.pointer == at.pointer
+                && other.hint.as_ref() == Some(&hint)
+        })
+    };
+    let is_misspelt = |one: &&Mistake| matches!(&one.kind, MistakeKind::Missing(name) if unknown(one, name));
+    found.iter().filter(is_misspelt).cloned().collect()
 }
 
 fn report(step: &Step<'_>, uses: &str, mistake: &Mistake, schema: &Value, findings: &mut Findings<'_>) {

@@ -20,5 +20,6 @@ pub(crate) fn schema_of(expr: &Expr) -> Value {
 
 fn object<'a>(entries: impl Iterator<Item = (&'a String, Value)>) -> Value {
     let properties: Map<String, Value> = entries.map(|(key, schema)| (key.clone(), schema)).collect();
-    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+    let required: Vec<&String> = properties.keys().collect();
+    json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
 }

@@ -1,15 +1,17 @@
 //! JSON Schemas as types: which schema a path leads to, and what is wrong with a value, in words for authors.
 //!
-//! `walk` follows references, `mistakes` words what the validator finds. Values are never printed, because they may be secrets
+//! `expressions` works out the kinds of what is computed, `walk` follows references, `mistakes` words what the validator finds. Values are never printed, because they may be secrets
 //! or pages long; a finding shows its place in the file instead.
 
+mod expressions;
 mod infer;
 mod mistakes;
 mod walk;
 
+pub(crate) use expressions::{Misfit, MisfitKind, References, Type, Typer, assured};
 pub(crate) use infer::schema_of;
 pub(crate) use mistakes::{Mistake, MistakeKind, mistakes, schema_message, type_words};
-pub(crate) use walk::{Found, Types, follow, types};
+pub(crate) use walk::{Found, follow, promised, types};
 
 use crate::limits::PATTERN_BYTES_MAX;
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator};

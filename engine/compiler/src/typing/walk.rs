@@ -109,6 +109,28 @@ fn says_nothing_of_properties(branch: &Value) -> bool {
     })
 }
 
+/// Whether a value of `schema` certainly has this part. What is not declared is taken to be there: nothing is known of it.
+pub(crate) fn promised(root: &Value, schema: &Value, segment: &Segment) -> bool {
+    let mut budget = SCHEMA_STEPS_MAX;
+    let Some(schema) = resolve(root, schema, &mut budget) else { return true };
+    match segment {
+        Segment::Key(key) => {
+            let property = schema.get("properties").and_then(|properties| properties.get(key));
+            let declared = property.is_some() || schema.get("additionalProperties").is_some_and(Value::is_object);
+            let branches = ["allOf", "anyOf", "oneOf"].iter().any(|keyword| schema.contains_key(*keyword));
+            let required = schema.get("required").and_then(Value::as_array);
+            !declared
+                || branches && property.is_none()
+                || required.is_some_and(|names| names.iter().any(|name| name == key))
+                || property.is_some_and(|property| property.get("default").is_some())
+        }
+        Segment::Index(index) => {
+            let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or_default();
+            !schema.contains_key("items") || usize::try_from(least).is_ok_and(|least| *index < least)
+        }
+    }
+}
+
 /// The types a value of `schema` may have, or nothing if the schema does not say.
 pub(crate) fn types(root: &Value, schema: &Value) -> Option<Types> {
     let mut budget = SCHEMA_STEPS_MAX;

@@ -4,6 +4,7 @@ use crate::common::catalog;
 use engross_compiler::compile;
 use engross_core::limits::STEPS_MAX;
 use engross_source::{Diagnostic, SourceFile};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -84,10 +85,11 @@ fn more_findings_than_fit_are_counted() {
         text
     });
     let (_, found) = findings(&format!("{HEAD}steps:\n{steps}"));
-    assert_eq!(found.len(), 200);
+    assert_eq!(found.len(), 60);
+    let more = found.iter().filter(|finding| finding.message.contains("(and 2980 more findings of "));
     assert_eq!(
-        found.last().map(|finding| (finding.code.0, finding.message.as_str())),
-        Some(("E0299", "there are 8801 more findings"))
+        more.map(|finding| finding.code.0).collect::<BTreeSet<_>>(),
+        BTreeSet::from(["E0220", "E0230", "E0313"])
     );
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::turn;
 use engross_core::{
     Deadline, Event, EventId, JOURNAL_VERSION, OnEvent, OutcomeName, Person, Plan, PlanDefinition, ReceivedEvent,
-    Record, ResolvedBy, RunStatus, Subscription, TimerId, TimerKind, Timestamp, Wait, WaitKind, fold,
+    Record, RecordHash, ResolvedBy, RunStatus, Subscription, TimerId, TimerKind, Timestamp, Wait, WaitKind, fold,
 };
 use engross_store::backup::owed_rows;
 use engross_store::{Commit, InboxEntry, InboxRow, MemoryStore, StoredPlan, Write};
@@ -65,8 +65,12 @@ fn ended(status: RunStatus) -> Event {
 
 fn chained(events: Vec<Event>) -> Vec<Record> {
     let at = Timestamp::from_millis(10);
-    let numbered = events.into_iter().zip(1..);
-    numbered.map(|(event, seq)| Record { v: JOURNAL_VERSION, seq, at, event }).collect()
+    let mut hash = RecordHash::default();
+    let numbered = events.into_iter().zip(1..).map(|(event, seq)| {
+        hash = hash.next(JOURNAL_VERSION, seq, at, &event);
+        Record { v: JOURNAL_VERSION, seq, at, event, hash }
+    });
+    numbered.collect()
 }
 
 /// The write of a whole run as its turns would have made it.

@@ -3,13 +3,15 @@
 use super::Draft;
 use crate::dice::Dice;
 use crate::evaluate::template;
-use engross_core::PlanStep;
+use engross_core::{Need, PlanStep};
 
 pub(super) fn add(dice: &mut Dice, draft: &Draft, step: &mut PlanStep) {
     if !dice.percent(20) {
         return;
     }
-    let needed: Vec<_> = step.needs.iter().flat_map(|need| need.refs()).map(|r| r.step.clone()).collect();
+    // How a step of an `any` join ended may be known or not when the join is met by another: that is a race.
+    let certain = |need: &&Need| draft.shape.races || matches!(need, Need::One(_));
+    let needed: Vec<_> = step.needs.iter().filter(certain).flat_map(Need::refs).map(|one| one.step.clone()).collect();
     let on_step = dice.pick(&needed).and_then(|id| draft.steps.iter().find(|s| s.id == *id));
     let expression = match (dice.below(10), on_step) {
         (0..=4, _) | (_, None) => format!("inputs.flag{}", dice.below(3)),

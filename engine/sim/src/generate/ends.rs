@@ -8,9 +8,11 @@ use engross_core::{Expr, OnError, PlanStep};
 use std::collections::BTreeMap;
 
 pub(super) fn on_error(dice: &mut Dice, step: &mut PlanStep) {
-    if dice.percent(20) {
-        step.on_error = OnError::Continue;
-    }
+    step.on_error = match dice.below(100) {
+        0..=19 => OnError::Continue,
+        20..=59 => OnError::Fail,
+        _ => OnError::Incident,
+    };
 }
 
 /// Outputs name what is the same however often a process died: objects and outcomes, no times.

@@ -27,8 +27,10 @@ pub struct Shape {
     pub steps_max: u64,
     /// Whether steps may be of the class `unsafe`, whose interruption is a doubt.
     pub unsafe_steps: bool,
-    /// Whether deadlines, run timeouts and shared events are there: what makes an end depend on the very second.
+    /// Whether deadlines and run timeouts are there: what makes an end depend on the very second.
     pub races: bool,
+    /// Whether steps may compete for one event.
+    pub shared_events: bool,
 }
 
 /// A plan in the making.

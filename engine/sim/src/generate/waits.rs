@@ -15,7 +15,7 @@ pub(super) fn step(dice: &mut Dice, draft: &Draft, id: StepId) -> PlanStep {
         OutcomeSpec::new("failed", OutcomeKind::Failure),
     ];
     // Two steps of a run may wait for events of one kind; each takes another one. Which, is a race.
-    let kind = if draft.shape.races { format!("sim/k{}", dice.below(2)) } else { format!("sim/{id}") };
+    let kind = if draft.shape.shared_events { format!("sim/k{}", dice.below(2)) } else { format!("sim/{id}") };
     let mut step = bare(id, uses::EVENT, StepKind::Wait, EffectClass::Read, outcomes);
     step.with = Expr::Map(BTreeMap::from([
         ("order".to_string(), Expr::Template(template("inputs.order"))),

@@ -43,11 +43,13 @@ impl Oracle {
     /// At rest: everything that was said yes to is there.
     pub(super) fn nothing_acknowledged_is_lost(&self, disk: &MemoryStore) -> Held {
         for run in self.acknowledged.starts.iter().chain(&self.acknowledged.cancels) {
-            let Some(watched) = self.runs.get(run) else { return Err(lost(format!("the start of {run}"))) };
-            if self.acknowledged.cancels.contains(run)
-                && !watched.state.status.is_over()
-                && watched.state.cancel.is_none()
-            {
+            if !self.runs.contains_key(run) {
+                return Err(lost(format!("the start of {run}")));
+            }
+            // A person may have opened the run again since.
+            let journal = disk.journal(run, 0, usize::MAX).unwrap_or_default();
+            let given_up = journal.iter().any(|record| matches!(record.event, Event::CancelRequested { .. }));
+            if self.acknowledged.cancels.contains(run) && !given_up {
                 return Err(lost(format!("the cancellation of {run}")));
             }
         }
@@ -68,17 +70,20 @@ impl Oracle {
         if let Some(entry) = unmatched.first() {
             return Err(lost(format!("event {} is accepted and not matched", entry.event.id)));
         }
+        // What counts is what is kept: a second delivery of an event is acknowledged, and is no younger than the first.
+        let mut kept_events = Vec::new();
         for (id, entry) in &self.acknowledged.events {
             let query = InboxQuery::Topic { topic: entry.topic.clone(), since: Timestamp::from_millis(0) };
-            if !disk.inbox(&query).unwrap_or_default().iter().any(|kept| kept.event.id == *id) {
-                return Err(lost(format!("event {id} is not in the inbox")));
+            match disk.inbox(&query).unwrap_or_default().into_iter().find(|kept| kept.event.id == *id) {
+                Some(kept) => kept_events.push(kept),
+                None => return Err(lost(format!("event {id} is not in the inbox"))),
             }
         }
         for watched in self.runs.values() {
             for (step, state) in watched.state.active() {
                 let StepState::Waiting { wait, .. } = state else { continue };
                 let WaitKind::Event { subscriptions, on_event: OnEvent::Finish(_), .. } = &wait.kind else { continue };
-                let missed = self.acknowledged.events.values().find(|entry| {
+                let missed = kept_events.iter().find(|entry| {
                     entry.event.received_at >= watched.state.started_at
                         && !watched.state.consumed.contains(&entry.event.id)
                         && subscriptions.iter().any(|s| s.topic == entry.topic && s.accepts(&entry.event.data))

@@ -1,4 +1,5 @@
-//! I6: a journal has no gaps, begins with its start, ends with its end, and its head is at its last record.
+//! I6: a journal has no gaps, begins with its start, each record's hash follows on the one before it, and the head is at the
+//! last record.
 
 use super::{Held, Violation, Watched};
 use engross_core::{Event, Record, RunId};
@@ -16,6 +17,12 @@ pub(super) fn next(watched: &Watched, record: &Record) -> Held {
     let state = &watched.state;
     if record.seq != state.seq + 1 {
         return Err(broken(&state.run, format!("record {} follows on record {}", record.seq, state.seq)));
+    }
+    if !state.hash.is_followed_by(record) {
+        return Err(broken(
+            &state.run,
+            format!("the hash of record {} does not follow on the one before it", record.seq),
+        ));
     }
     if matches!(record.event, Event::RunStarted { .. }) {
         return Err(broken(&state.run, "it starts a second time"));

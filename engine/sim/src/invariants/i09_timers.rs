@@ -60,9 +60,19 @@ pub(super) fn follow(watched: &mut Watched, record: &Record) {
         Event::EventReceived { step, .. } | Event::DeadlineReached { step } => {
             watched.due.remove(&id(Some(step), TimerKind::Poll));
         }
-        Event::StepCompleted { step, .. } | Event::StepCancelled { step } | Event::StepInDoubt { step, .. } => {
+        Event::StepCompleted { step, .. }
+        | Event::StepCancelled { step }
+        | Event::StepInDoubt { step, .. }
+        | Event::IncidentRaised { step, .. }
+        | Event::StepResumed { step, .. } => {
             for kind in [TimerKind::Retry, TimerKind::Poll, TimerKind::Deadline] {
                 watched.due.remove(&id(Some(step), kind));
+            }
+        }
+        Event::StepsReset { steps, deadline, .. } => {
+            watched.due.retain(|timer, _| timer.step.as_ref().is_some_and(|step| !steps.contains(step)));
+            if let Some(at) = deadline {
+                arm(watched, None, TimerKind::Deadline, *at);
             }
         }
         _ => {}

@@ -4,7 +4,7 @@ use super::{Held, Violation, Watched};
 use crate::limits::{JOURNAL_MAX, SLOTS_MAX};
 use crate::node::{Node, is_at_work};
 use engross_core::limits::LOOK_ATTEMPTS_MAX;
-use engross_core::{Event, Record};
+use engross_core::{Event, Record, StepState};
 
 pub(super) fn attempts(watched: &Watched, record: &Record) -> Held {
     let (step, attempt) = match &record.event {
@@ -15,7 +15,12 @@ pub(super) fn attempts(watched: &Watched, record: &Record) -> Held {
     let allowed = watched.plan.step(step).map_or(0, |spec| spec.retry.attempts);
     let (run, acts) = (&watched.state.run, matches!(record.event, Event::EffectIntended { .. }));
     let most = if acts { allowed } else { allowed + LOOK_ATTEMPTS_MAX };
-    if attempt > most {
+    // Those from before a person had the step tried again are not counted.
+    let forgiven = match watched.state.steps.get(step) {
+        Some(StepState::Running { forgiven, .. } | StepState::BackingOff { forgiven, .. }) => *forgiven,
+        _ => 0,
+    };
+    if attempt.saturating_sub(forgiven) > most {
         return Err(Violation::new("I12", format!("{run} {step}: attempt {attempt} of {allowed} allowed ones")));
     }
     Ok(())

@@ -81,6 +81,13 @@ impl Watched {
         self.waits.iter().any(|row| row.subscription.topic == topic)
     }
 
+    /// Steps that are run again have new effects, with keys of their own.
+    fn start_again(&mut self, event: &Event) {
+        if let Event::StepsReset { steps, .. } = event {
+            self.keys.retain(|step, _| !steps.contains(step));
+        }
+    }
+
     /// How the steps stand, in the words of the language's rules.
     pub(crate) fn ends(&self) -> Ends {
         let end = |state: &StepState| match state {
@@ -140,7 +147,8 @@ impl Oracle {
                     before(watched, record)?;
                     i09_timers::check(watched, record)?;
                     apply(&mut watched.state, record.at, &record.event);
-                    watched.state.seq = record.seq;
+                    (watched.state.seq, watched.state.hash) = (record.seq, record.hash);
+                    watched.start_again(&record.event);
                     i09_timers::follow(watched, record);
                     noticed.extend(notice(watched, &record.event));
                 }
@@ -184,7 +192,9 @@ fn notice(watched: &Watched, event: &Event) -> Option<Noticed> {
             let expires_ms = crate::node::literal(&spec.with, "expires_ms").and_then(serde_json::Value::as_u64);
             Some(Noticed::Asked { run, step: step.clone(), expires_ms })
         }
-        Event::StepInDoubt { step, .. } => Some(Noticed::Stuck { run, step: step.clone() }),
+        Event::StepInDoubt { step, .. } | Event::IncidentRaised { step, .. } => {
+            Some(Noticed::Stuck { run, step: step.clone() })
+        }
         _ => None,
     }
 }

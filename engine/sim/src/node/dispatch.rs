@@ -7,9 +7,9 @@ use crate::generate::uses;
 use crate::limits::{ATTEMPT_MS_MAX, LOOK_UP_MS_MIN, SETTLE_MS};
 use crate::world::{Ask, Reply, World};
 use engross_core::{
-    Approval, Command, Completion, Deadline, EffectClass, EffectState, ErrorClass, Event, IdempotencyKey, Input,
-    Intents, OnEvent, OutcomeName, Person, PlanStep, RunId, RunState, Stage, StepError, StepId, StepResult, StepState,
-    Subscription, Timestamp, Wait, WaitKind,
+    Approval, Command, Completion, Deadline, EffectClass, EffectState, ErrorClass, Event, Input, Intents, OnEvent,
+    OutcomeName, Person, PlanStep, RunId, RunState, Stage, StepError, StepId, StepResult, StepState, Subscription,
+    Timestamp, Wait, WaitKind,
 };
 use engross_store::{InboxEntry, InboxQuery, Store};
 use serde_json::{Value, json};
@@ -28,10 +28,15 @@ pub(crate) struct Job {
     intents: Option<Intents>,
     deadline: Option<Timestamp>,
     last_error: Option<StepError>,
+    /// The key of the step's effect, and which re-run of it that is.
+    key: String,
+    epoch: u32,
+    /// Attempts that are not counted any more.
+    forgiven: u32,
     /// The call that is waited for.
     call: Option<u64>,
-    /// That call asks whether an earlier effect happened.
-    asks_whether: bool,
+    /// When that call, if it asks whether an earlier effect happened, was sent: what it saw is no younger than that.
+    asked_whether_at: Option<Timestamp>,
     /// Events from before the wait that it has to be brought.
     bringing: VecDeque<InboxEntry>,
 }
@@ -67,8 +72,11 @@ impl World {
             intents: None,
             deadline: None,
             last_error: None,
+            key: String::new(),
+            epoch: 0,
+            forgiven: 0,
             call: None,
-            asks_whether: false,
+            asked_whether_at: None,
             bringing: VecDeque::new(),
         };
         self.node.jobs.insert(id, job);
@@ -94,10 +102,12 @@ impl World {
         let Some(spec) = plan.as_ref().and_then(|plan| plan.step(&job.step)) else { return };
         job.spec = Some(spec.clone());
         match done.state.steps.get(&job.step) {
-            Some(StepState::Running { attempt, maybe_done, intents, last_error, deadline, input, .. })
-                if !job.look && *attempt == job.number =>
-            {
-                (job.intents, job.deadline) = (*intents, *deadline);
+            Some(StepState::Running {
+                attempt, maybe_done, intents, last_error, forgiven, deadline, input, ..
+            }) if !job.look && *attempt == job.number => {
+                (job.intents, job.deadline, job.forgiven) = (*intents, *deadline, *forgiven);
+                job.key = done.state.idempotency_key(&job.step).to_string();
+                job.epoch = epoch(&done.state, &job.step);
                 job.last_error.clone_from(last_error);
                 let (maybe_done, input) = (*maybe_done, input.clone());
                 self.node.jobs.insert(id, job);
@@ -116,15 +126,16 @@ impl World {
         let Some(job) = self.node.jobs.get(&id) else { return };
         let Some(spec) = job.spec.clone() else { return };
         if spec.uses != uses::ACT {
-            let wait = self.wait_of(&spec, state, input);
+            let wait = wait_of(&spec, &state.requester, input, self.wall());
             return self.finish(id, Ok(StepResult::Parked(wait)));
         }
         if maybe_done && spec.effect == EffectClass::Reconcilable {
-            let ask = Ask::LookUp { run: job.run.clone(), step: job.step.clone() };
+            let ask = Ask::LookUp { run: job.run.clone(), step: job.step.clone(), epoch: job.epoch };
             let budget = self.time_left(job.deadline).max(LOOK_UP_MS_MIN);
             self.send(id, ask, budget);
+            let now = self.wall();
             if let Some(job) = self.node.jobs.get_mut(&id) {
-                job.asks_whether = true;
+                job.asked_whether_at = Some(now);
             }
             return;
         }
@@ -135,14 +146,14 @@ impl World {
     fn act(&mut self, id: u64) {
         let Some(job) = self.node.jobs.get(&id) else { return };
         let Some(spec) = &job.spec else { return };
-        let (run, step, attempt, reads) =
-            (job.run.clone(), job.step.clone(), job.number, spec.effect == EffectClass::Read);
+        let (run, step, attempt, reads, job_key) =
+            (job.run.clone(), job.step.clone(), job.number, spec.effect == EffectClass::Read, job.key.clone());
         if self.time_left(job.deadline) == 0 {
             let error = StepError::new(ErrorClass::Transient, "timeout", "the step's time was over");
             return self.finish(id, Err(error));
         }
         if reads {
-            return self.leave(id, IdempotencyKey::of(&run, &step).to_string());
+            return self.leave(id, job_key);
         }
         if self.node.stopping {
             self.node.jobs.remove(&id);
@@ -152,7 +163,7 @@ impl World {
         let input = Box::new(Input::EffectIntending { step: step.clone(), attempt });
         let then = if early { Then::Nothing } else { Then::Intended(id) };
         if early {
-            self.leave(id, IdempotencyKey::of(&run, &step).to_string());
+            self.leave(id, job_key);
         }
         self.give(&run, Op::Turn { input, quiet: false }, then);
     }
@@ -178,16 +189,17 @@ impl World {
         let Some(job) = self.node.jobs.get(&id) else { return };
         let Some(spec) = &job.spec else { return };
         let (run, step, attempt, class) = (job.run.clone(), job.step.clone(), job.number, spec.effect);
+        let epoch = job.epoch;
         let budget = self.time_left(job.deadline);
         let held = self.oracle.effect_leaves(&run, &step, &key, attempt, class);
         self.must(held);
-        self.send(id, Ask::Act { key, run, step, class, attempt }, budget);
+        self.send(id, Ask::Act { key, run, step, epoch, class, attempt }, budget);
     }
 
     fn send(&mut self, id: u64, ask: Ask, budget_ms: u64) {
         let call = self.ask(id, ask);
         if let Some(job) = self.node.jobs.get_mut(&id) {
-            (job.call, job.asks_whether) = (Some(call), false);
+            (job.call, job.asked_whether_at) = (Some(call), None);
         }
         self.node_in(budget_ms, Task::CallTimeout { job: id, call });
     }
@@ -209,7 +221,7 @@ impl World {
         }
         job.call = None;
         let reads = job.spec.as_ref().is_some_and(|spec| spec.effect == EffectClass::Read);
-        let (is_look, asks_whether) = (job.look, job.asks_whether);
+        let (is_look, asks_whether) = (job.look, job.asked_whether_at.is_some());
         match reply {
             Reply::Done(outputs) => {
                 self.finish(id, Ok(StepResult::Done(Completion::new("succeeded", outputs))));
@@ -232,8 +244,12 @@ impl World {
     fn nothing_found(&mut self, id: u64) {
         let Some(job) = self.node.jobs.get(&id) else { return };
         let settled_at = job.intents.map(|intents| intents.last.plus_ms(SETTLE_MS));
+        // The answer may have been on its way for minutes: it tells what was there when the look was sent.
+        let dated_by_answer = self.bug(Bug::LookDatedByAnswer);
+        let saw = job.asked_whether_at.filter(|_| !dated_by_answer).unwrap_or_else(|| self.wall());
+        let settled = settled_at.is_none_or(|at| at <= saw);
         let pause = settled_at.map_or(0, |at| self.until_wall(at));
-        if pause > 0 && !self.bug(Bug::SettleIgnored) {
+        if !settled && !self.bug(Bug::SettleIgnored) {
             if self.node.stopping {
                 self.node.jobs.remove(&id);
                 return;
@@ -242,7 +258,7 @@ impl World {
             return;
         }
         let attempts = job.spec.as_ref().map_or(0, |spec| spec.retry.attempts);
-        if job.number > attempts {
+        if job.number.saturating_sub(job.forgiven) > attempts {
             let code = job.last_error.as_ref().map_or("not_done", |error| error.code.as_str()).to_string();
             let error = StepError::new(ErrorClass::Unknown, code, "a look shows that nothing came of it");
             return self.finish(id, Err(error));
@@ -311,52 +327,57 @@ impl World {
         let input = Box::new(Input::CheckFinished { step: job.step, check: job.number, result, random });
         self.give(&job.run, Op::Turn { input, quiet: false }, Then::Nothing);
     }
+}
 
-    /// What a wait's step answers to its one attempt.
-    fn wait_of(&self, spec: &PlanStep, state: &RunState, input: &Value) -> Wait {
-        let number = |name: &str| literal(&spec.with, name).and_then(Value::as_u64);
-        let deadline = |ms: Option<u64>, outcome: &str| {
-            ms.map(|ms| Deadline { at: self.wall().plus_ms(ms), outcome: OutcomeName::new(outcome) })
-        };
-        match spec.uses.as_str() {
-            uses::SLEEP => Wait { kind: WaitKind::Timer, deadline: deadline(number("for_ms"), "succeeded") },
-            uses::APPROVAL => {
-                let forbid = literal(&spec.with, "forbid") == Some(&json!(true));
-                let approval = Approval {
-                    title: spec.id.to_string(),
-                    body: None,
-                    subject_sha256: None,
-                    stages: vec![Stage {
-                        from: vec!["legal".to_string()],
-                        people: PEOPLE.map(Person::new).to_vec(),
-                        quorum: u32::try_from(number("quorum").unwrap_or(1)).unwrap_or(1),
-                    }],
-                    forbid: if forbid { vec![state.requester.clone()] } else { Vec::new() },
-                };
-                Wait { kind: WaitKind::Approval(approval), deadline: deadline(number("expires_ms"), "expired") }
-            }
-            uses::EVENT => {
-                let order = input.get("order").map(Value::to_string).unwrap_or_default();
-                let kind = input.get("type").and_then(Value::as_str).unwrap_or("");
-                let matching = [("order".to_string(), order)].into();
-                let kind = WaitKind::Event {
-                    subscriptions: vec![Subscription::to_event(kind, matching)],
-                    on_event: OnEvent::Finish(OutcomeName::new("received")),
-                    poll_ms: None,
-                    look_first: true,
-                };
-                Wait { kind, deadline: None }
-            }
-            _ => {
-                let object = input.get("object").and_then(Value::as_str).unwrap_or("");
-                let kind = WaitKind::Event {
-                    subscriptions: vec![Subscription::to_object("sim", object)],
-                    on_event: OnEvent::Check,
-                    poll_ms: number("poll_ms"),
-                    look_first: true,
-                };
-                Wait { kind, deadline: None }
-            }
+/// What a wait's step answers to its one attempt.
+pub(crate) fn wait_of(spec: &PlanStep, requester: &Person, input: &Value, now: Timestamp) -> Wait {
+    let number = |name: &str| literal(&spec.with, name).and_then(Value::as_u64);
+    let deadline = |ms: Option<u64>, outcome: &str| {
+        ms.map(|ms| Deadline { at: now.plus_ms(ms), outcome: OutcomeName::new(outcome) })
+    };
+    match spec.uses.as_str() {
+        uses::SLEEP => Wait { kind: WaitKind::Timer, deadline: deadline(number("for_ms"), "succeeded") },
+        uses::APPROVAL => {
+            let forbid = literal(&spec.with, "forbid") == Some(&json!(true));
+            let approval = Approval {
+                title: spec.id.to_string(),
+                body: None,
+                subject_sha256: None,
+                stages: vec![Stage {
+                    from: vec!["legal".to_string()],
+                    people: PEOPLE.map(Person::new).to_vec(),
+                    quorum: u32::try_from(number("quorum").unwrap_or(1)).unwrap_or(1),
+                }],
+                forbid: if forbid { vec![requester.clone()] } else { Vec::new() },
+            };
+            Wait { kind: WaitKind::Approval(approval), deadline: deadline(number("expires_ms"), "expired") }
+        }
+        uses::EVENT => {
+            let order = input.get("order").map(Value::to_string).unwrap_or_default();
+            let kind = input.get("type").and_then(Value::as_str).unwrap_or("");
+            let matching = [("order".to_string(), order)].into();
+            let kind = WaitKind::Event {
+                subscriptions: vec![Subscription::to_event(kind, matching)],
+                on_event: OnEvent::Finish(OutcomeName::new("received")),
+                poll_ms: None,
+                look_first: true,
+            };
+            Wait { kind, deadline: None }
+        }
+        _ => {
+            let object = input.get("object").and_then(Value::as_str).unwrap_or("");
+            let kind = WaitKind::Event {
+                subscriptions: vec![Subscription::to_object("sim", object)],
+                on_event: OnEvent::Check,
+                poll_ms: number("poll_ms"),
+                look_first: true,
+            };
+            Wait { kind, deadline: None }
         }
     }
+}
+
+/// How often a person had the step run again.
+fn epoch(state: &RunState, step: &StepId) -> u32 {
+    state.past.get(step).map_or(0, |past| past.epoch)
 }

@@ -12,6 +12,7 @@ mod turn;
 
 use crate::world::{Reply, World};
 use dispatch::Job;
+pub(crate) use dispatch::wait_of;
 use engross_core::{Event, Expr, Input, Rejection, RunState};
 use engross_core::{Plan, RunId};
 use engross_store::Timer;
@@ -133,6 +134,11 @@ impl Node {
         false
     }
 
+    /// Whether an answer of the provider is waited for.
+    pub(crate) fn is_out(&self) -> bool {
+        self.jobs.values().any(Job::is_out)
+    }
+
     /// Ends the process. What it had on its way to the disk is between done and not done.
     pub(crate) fn die(&mut self) -> Vec<Pending> {
         let in_flight = std::mem::take(&mut self.in_flight);
@@ -188,7 +194,7 @@ impl World {
     /// Ends the process in good order, once no answer is waited for.
     pub(crate) fn drained(&mut self) {
         let idle = self.node.queue.is_empty() && self.node.in_flight.is_empty();
-        if self.node.stopping && idle && !self.node.jobs.values().any(Job::is_out) {
+        if self.node.stopping && idle && !self.node.is_out() {
             self.crash();
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::Bug;
 use engross_core::{
-    Command, Context, EffectClass, Event, IdempotencyKey, Input, RunId, RunState, StepId, StepState, Turn, apply,
-    outstanding,
+    Command, Context, EffectClass, Event, IdempotencyKey, Input, JOURNAL_VERSION, Record, RunState, StepId, StepState,
+    Turn, apply, outstanding,
 };
 use std::collections::BTreeSet;
 
@@ -27,13 +27,13 @@ impl About {
 /// The turn as a core with this bug would have answered.
 pub(super) fn wrap(bug: Bug, about: &About, context: Context<'_>, before: Option<&RunState>, turn: Turn) -> Turn {
     let Some(before) = before else { return turn };
-    let mut events = turn.events.clone();
+    let mut events: Vec<Event> = turn.events().cloned().collect();
     match (bug, about) {
         (Bug::AttemptInKey, _) => {
             for event in &mut events {
                 if let Event::EffectIntended { step, attempt, key } = event {
                     let step_with_attempt = StepId::new(format!("{step}/{attempt}"));
-                    *key = IdempotencyKey::of(&RunId::new(before.run.as_str()), &step_with_attempt);
+                    *key = IdempotencyKey::of(&before.run, &step_with_attempt, 0);
                 }
             }
         }
@@ -59,19 +59,23 @@ pub(super) fn wrap(bug: Bug, about: &About, context: Context<'_>, before: Option
         }
         _ => return turn,
     }
-    if events == turn.events {
+    if turn.events().eq(&events) {
         return turn;
     }
     let mut state = before.clone();
-    for event in &events {
-        apply(&mut state, context.now, event);
-        state.seq += 1;
+    let mut records = Vec::new();
+    for event in events {
+        apply(&mut state, context.now, &event);
+        let (v, seq, at) = (JOURNAL_VERSION, state.seq + 1, context.now);
+        let hash = state.hash.next(v, seq, at, &event);
+        (state.seq, state.hash) = (seq, hash);
+        records.push(Record { v, seq, at, event, hash });
     }
     let (owed, owes): (BTreeSet<Command>, BTreeSet<Command>) = (outstanding(before), outstanding(&state));
     Turn {
         issued: owes.difference(&owed).cloned().collect(),
         withdrawn: owed.difference(&owes).cloned().collect(),
-        events,
+        records,
         state,
     }
 }

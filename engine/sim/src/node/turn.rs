@@ -6,8 +6,8 @@ use crate::evaluate::Lookup;
 use crate::faults::Fault;
 use crate::world::World;
 use engross_core::{
-    Command, Context, Input, JOURNAL_VERSION, Plan, Record, Rejection, RunId, RunState, StartRequest, StepState, Turn,
-    advance, fold, outstanding,
+    Command, Context, Input, Plan, Rejection, RunId, RunState, StartRequest, StepState, Turn, advance, fold,
+    outstanding,
 };
 use engross_store::{Commit, Conflict, InboxEntry, RunHead, Store, StoredPlan, Timer, WaitRow, Write};
 use std::collections::BTreeSet;
@@ -79,7 +79,7 @@ impl World {
     fn one_turn(&mut self, run: &RunId, loaded: &Loaded, input: Input, quiet: bool, then: Then) -> bool {
         match self.decide(&loaded.plan, Some(&loaded.state), input) {
             Err(rejection) => self.then(run, then, Err(rejection.into())),
-            Ok(turn) if turn.events.is_empty() => {
+            Ok(turn) if turn.records.is_empty() => {
                 self.then(run, then, Ok(Done { state: loaded.state.clone(), events: Vec::new() }));
             }
             Ok(turn) => {
@@ -129,15 +129,10 @@ impl World {
     }
 
     fn commit(&mut self, plan: Arc<Plan>, turn: Turn, stored: Option<StoredPlan>, quiet: bool, then: Then) {
-        let Turn { events, state, issued, withdrawn } = turn;
-        let (run, count) = (state.run.clone(), events.len() as u64);
-        let expected_seq = state.seq.saturating_sub(count);
-        let records = (expected_seq + 1..).zip(&events).map(|(seq, event)| Record {
-            v: JOURNAL_VERSION,
-            seq,
-            at: state.updated_at,
-            event: event.clone(),
-        });
+        let Turn { records, state, issued, withdrawn } = turn;
+        let run = state.run.clone();
+        let expected_seq = state.seq.saturating_sub(records.len() as u64);
+        let events = records.iter().map(|record| record.event.clone()).collect();
         let (timers_set, mut waits_set) = rows(&run, &issued);
         let (timers_cleared, waits_cleared) = rows(&run, &withdrawn);
         if self.bug(Bug::SubscriptionLost) && self.dice.percent(5) {
@@ -147,7 +142,7 @@ impl World {
             run,
             expected_seq,
             fence: 0,
-            records: records.collect(),
+            records,
             head: head(&state),
             plan: stored,
             timers_set,

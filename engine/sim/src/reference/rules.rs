@@ -85,7 +85,8 @@ fn somebody_took_it(plan: &Plan, of: &PlanStep, outcome: &str, ends: &Ends) -> b
             && step.needs.iter().flat_map(|need| need.refs()).any(|one| {
                 one.step == of.id
                     && match &one.on {
-                        On::Done => true,
+                        // A step that runs whatever happens mends nothing.
+                        On::Done => false,
                         On::Outcome(wanted) => wanted.as_str() == outcome,
                     }
             })

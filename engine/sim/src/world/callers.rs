@@ -18,6 +18,8 @@ pub(crate) enum Wish {
     Start { number: usize, plan: usize, keyed: bool },
     CancelNumber { number: usize },
     Decide { run: RunId, step: StepId, by: Person, verdict: Verdict },
+    Help { run: RunId, step: StepId },
+    Rerun { number: usize },
     Event { id: String, kind: String, order: serde_json::Value },
     Webhook { object: String, about: &'static str },
 }
@@ -61,6 +63,8 @@ impl World {
                 let input = Input::Decision { step, decision };
                 self.give(&run, Op::Turn { input: Box::new(input), quiet: false }, Then::Reply(id));
             }
+            Wish::Help { run, step } => self.help(id, &run, &step),
+            Wish::Rerun { number } => self.rerun(id, number),
             Wish::Event { id: event, kind, order } => {
                 let data = json!({ "order": order });
                 let topic = Subscription::to_event(&kind, Default::default()).topic;
@@ -160,7 +164,7 @@ impl World {
             return;
         }
         let most = if self.healed { MINUTE_MS } else { 10 * MINUTE_MS };
-        let pause = (5 * SECOND_MS << caller.tries.min(10)).min(most);
+        let pause = ((5 * SECOND_MS) << caller.tries.min(10)).min(most);
         self.plan_in(pause, Happening::Call(caller));
     }
 
@@ -190,10 +194,5 @@ impl World {
             }
             self.plan_in(answer.after_ms, Happening::Call(Caller::new(wish)));
         }
-    }
-
-    /// Somebody sees a step that needs a person.
-    pub(super) fn somebody_will_help(&mut self, run: &RunId, step: &StepId) {
-        self.note(|| format!("{run} {step} needs a person"));
     }
 }

@@ -32,13 +32,9 @@ impl World {
                     self.crash();
                 }
             }
-            Chaos::Stop if self.node.up && !self.node.stopping => {
-                self.hit(Fault::Stopped);
-                self.node.stopping = true;
-                let patience = self.dice.range(100, DRAIN_MS);
-                self.node_in(patience, Task::DrainOver);
-                self.drained();
-            }
+            // Half of them come when an answer is waited for.
+            Chaos::Stop if self.dice.percent(50) => self.stop_when_out = true,
+            Chaos::Stop if self.node.up && !self.node.stopping => self.stop(),
             // The lock on the directory is taken: the second process ends, and the first does not notice.
             Chaos::SecondProcess if self.node.up => {
                 let refused = self.node.hold(self.node.incarnation + 1);
@@ -67,9 +63,19 @@ impl World {
         }
     }
 
+    pub(super) fn stop(&mut self) {
+        self.hit(Fault::Stopped);
+        self.stop_when_out = false;
+        self.node.stopping = true;
+        let patience = if self.dice.percent(50) { 20 } else { DRAIN_MS };
+        self.node_in(patience, Task::DrainOver);
+        self.drained();
+    }
+
     fn heal(&mut self) {
         self.note(|| "nothing goes wrong any more".to_string());
         self.healed = true;
+        self.stop_when_out = false;
         self.rough = super::Rough::default();
         self.node.deaths_to_come = 0;
         if self.node.frozen_until > self.now {

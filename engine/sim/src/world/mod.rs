@@ -6,6 +6,7 @@
 mod callers;
 mod chaos;
 mod heap;
+mod helpers;
 mod provider;
 mod setup;
 
@@ -63,6 +64,8 @@ pub(crate) struct World {
     pub(crate) callers: BTreeMap<u64, Caller>,
     pub(crate) callers_made: u64,
     pub(crate) healed: bool,
+    /// The next time that an answer of the provider is waited for, the process is stopped.
+    stop_when_out: bool,
     /// Faults of calls in percent, and of durable writes in a thousand.
     pub(crate) rough: Rough,
     pub(crate) trace: Vec<String>,
@@ -129,6 +132,9 @@ impl World {
     }
 
     fn may_be_killed(&mut self) {
+        if self.stop_when_out && self.node.open && !self.node.stopping && self.node.is_out() {
+            self.stop();
+        }
         if self.node.up && !self.healed && self.rough.crashes > 0 && self.dice.below(100_000) < self.rough.crashes {
             self.hit(Fault::Crash);
             self.crash();

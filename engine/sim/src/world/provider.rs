@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 /// What the node asks the provider.
 #[derive(Clone, Debug)]
 pub(crate) enum Ask {
-    Act { key: String, run: RunId, step: StepId, class: EffectClass, attempt: u32 },
-    LookUp { run: RunId, step: StepId },
+    Act { key: String, run: RunId, step: StepId, epoch: u32, class: EffectClass, attempt: u32 },
+    LookUp { run: RunId, step: StepId, epoch: u32 },
     Check { object: String },
 }
 
@@ -46,7 +46,8 @@ pub(crate) struct Provider {
     calls: BTreeMap<u64, Call>,
     calls_made: u64,
     by_key: BTreeMap<String, String>,
-    pub(crate) effects: BTreeMap<(RunId, StepId), Vec<Effect>>,
+    /// By run, step, and which re-run of the step.
+    pub(crate) effects: BTreeMap<(RunId, StepId, u32), Vec<Effect>>,
     objects: BTreeMap<String, Object>,
 }
 
@@ -188,9 +189,9 @@ impl World {
     pub(super) fn acts(&mut self, number: u64) {
         let Some(Call { ask, job, incarnation, answer }) = self.provider.calls.remove(&number) else { return };
         let reply = match ask {
-            Ask::Act { key, run, step, class, attempt } => self.effect(key, &run, &step, class, attempt),
-            Ask::LookUp { run, step } => {
-                let made = self.provider.effects.get(&(run, step)).and_then(|effects| effects.first());
+            Ask::Act { key, run, step, epoch, class, attempt } => self.effect(key, (run, step, epoch), class, attempt),
+            Ask::LookUp { run, step, epoch } => {
+                let made = self.provider.effects.get(&(run, step, epoch)).and_then(|effects| effects.first());
                 Reply::Found(made.map(|effect| json!({ "object": effect.object })))
             }
             Ask::Check { object } => self.look_at(&object),
@@ -201,8 +202,9 @@ impl World {
     }
 
     /// The provider acts: a first time, or a second when it is not told that it is the same.
-    fn effect(&mut self, key: String, run: &RunId, step: &StepId, class: EffectClass, attempt: u32) -> Reply {
-        let first = format!("{run}.{step}");
+    fn effect(&mut self, key: String, of: (RunId, StepId, u32), class: EffectClass, attempt: u32) -> Reply {
+        let (run, step, epoch) = (&of.0, &of.1, of.2);
+        let first = if epoch == 0 { format!("{run}.{step}") } else { format!("{run}.{step}.again{epoch}") };
         if class == EffectClass::Read {
             return Reply::Done(json!({ "object": first }));
         }
@@ -211,13 +213,13 @@ impl World {
             self.note(|| format!("provider: {object} is there already"));
             return Reply::Done(json!({ "object": object }));
         }
-        let made = self.provider.effects.entry((run.clone(), step.clone())).or_default();
+        let made = self.provider.effects.entry(of.clone()).or_default();
         let object = if made.is_empty() { first } else { format!("{first}.{}", made.len() + 1) };
         made.push(Effect { key: key.clone(), object: object.clone() });
         self.provider.by_key.insert(key, object.clone());
         self.provider.objects.insert(object.clone(), Object { made_at: self.now, state: None });
         self.note(|| format!("provider: makes {object} (attempt {attempt})"));
-        let effects = self.provider.effects.get(&(run.clone(), step.clone())).map_or(&[][..], Vec::as_slice);
+        let effects = self.provider.effects.get(&of).map_or(&[][..], Vec::as_slice);
         let held = self.oracle.effect_happened(run, step, class, effects);
         self.must(held);
         if let Some(fate) = self.fates.object(&Self::base(run), step) {

@@ -28,9 +28,9 @@ impl World {
         let seed = options.seed;
         let crashes_only = Self::crashes_only(seed);
         let shape = if crashes_only {
-            Shape { steps_max: 10, unsafe_steps: false, races: false }
+            Shape { steps_max: 10, unsafe_steps: false, races: false, shared_events: false }
         } else {
-            Shape { steps_max: 12, unsafe_steps: true, races: true }
+            Shape { steps_max: 12, unsafe_steps: true, races: true, shared_events: true }
         };
         let mut dice = Dice::of(seed, &["world"]);
         let rough = match (options.calm, crashes_only) {
@@ -57,6 +57,7 @@ impl World {
             callers: BTreeMap::new(),
             callers_made: 0,
             healed: false,
+            stop_when_out: false,
             rough,
             trace: Vec::new(),
             happened: 0,
@@ -68,6 +69,9 @@ impl World {
         world.draw_plans(shape);
         world.plan_starts();
         world.plan_cancels();
+        if shape.races {
+            world.plan_reruns(4);
+        }
         if !world.options.calm {
             world.plan_chaos(crashes_only);
         }

@@ -1,12 +1,16 @@
 //! Findings about places in source files.
 //!
 //! A [`Diagnostic`] says what is wrong, where, and what to do next; [`Diagnostics`] keeps them in order. The renderers
-//! turn them into text ([`render_text`]) or JSON ([`render_json`]) and print nothing themselves. What counts as wrong
+//! turn them into text ([`render_text`]), JSON ([`render_json`]), SARIF ([`render_sarif`]) or the commands of GitHub Actions
+//! ([`render_github`]) and print nothing themselves. What counts as wrong
 //! is decided by whoever makes the finding: [`crate::yaml`] here, other crates for their own codes.
 
 mod escape;
+mod github;
 mod json;
 mod list;
+mod place;
+mod sarif;
 mod text;
 
 use std::fmt;
@@ -14,8 +18,10 @@ use std::sync::Arc;
 
 pub(crate) use escape::is_hazard;
 pub use escape::{escaped, quoted};
+pub use github::render_github;
 pub use json::render_json;
 pub use list::Diagnostics;
+pub use sarif::{Page, render_sarif};
 pub use text::render_text;
 
 use crate::file::Span;

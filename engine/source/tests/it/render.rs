@@ -73,3 +73,36 @@ fn bytes_that_are_not_utf8_are_shown_over_the_lossy_file() {
     let text = diagnostic::render_text([&*found], &[SourceFile::lossy("a.yaml", bytes)], false);
     insta::assert_snapshot!(text);
 }
+
+#[test]
+fn a_github_command_is_one_line_that_nothing_can_forge() {
+    let file = SourceFile::new("a,b:c.yaml", "x: 1\ny: 2\n");
+    let found = Diagnostic::error(Code("E0201"), "a,b:c.yaml", Span::new(0, 1), "50%\n::error::x").hint("100%");
+    let shown = diagnostic::render_github([&found], std::slice::from_ref(&file));
+    let expected =
+        "::error file=a%2Cb%3Ac.yaml,line=1,col=1,endColumn=2,title=E0201::50%25\\n::error::x%0Ahint: 100%25\n";
+    assert_eq!(shown, expected);
+    let long = Diagnostic::warning(Code("W0401"), "a,b:c.yaml", Span::new(0, 6), "two lines");
+    let shown = diagnostic::render_github([&long], std::slice::from_ref(&file));
+    assert_eq!(shown, "::warning file=a%2Cb%3Ac.yaml,line=1,endLine=2,title=W0401::two lines\n");
+}
+
+#[test]
+fn sarif_names_files_by_uri_and_rules_once() {
+    let found = [
+        Diagnostic::error(Code("E0201"), "./my flows/a:b.yaml", Span::new(0, 1), "one")
+            .secondary(Span::new(3, 4), "there"),
+        Diagnostic::error(Code("E0201"), "/abs/ä.yaml", Span::at(0), "two"),
+    ];
+    let file = SourceFile::new("./my flows/a:b.yaml", "x: 1\n");
+    let page = |code: Code| (code.0 == "E0201").then_some(diagnostic::Page { title: "a title", text: "# a page" });
+    let log = diagnostic::render_sarif(&found, std::slice::from_ref(&file), "1.0.0", page);
+    let run = &log["runs"][0];
+    assert_eq!(run["tool"]["driver"]["rules"].as_array().map(Vec::len), Some(1));
+    assert_eq!(run["tool"]["driver"]["rules"][0]["help"]["text"], "# a page");
+    let uri = |at: usize| run["results"][at]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].clone();
+    assert_eq!((uri(0), uri(1)), ("my%20flows/a%3Ab.yaml".into(), "file:///abs/%C3%A4.yaml".into()));
+    let related = &run["results"][0]["relatedLocations"][0];
+    assert_eq!(related["physicalLocation"]["region"]["startColumn"], 4);
+    assert_eq!(related["message"]["text"], "there");
+}

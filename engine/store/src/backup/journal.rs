@@ -2,7 +2,7 @@
 //! record, so that a long journal needs no memory.
 
 use crate::RunHead;
-use engross_core::{Event, JOURNAL_VERSION, Record, RunState, apply, fold};
+use engross_core::{Event, JOURNAL_VERSION, Record, RecordHash, RunState, apply, fold};
 
 /// Follows a run's journal.
 #[derive(Debug)]
@@ -11,13 +11,14 @@ pub struct JournalCheck {
     state: Option<RunState>,
     /// The number and the hash of the record that was seen last; the hash is not known after one that could not be read.
     last: u64,
+    hash: Option<RecordHash>,
     whole: bool,
 }
 
 impl JournalCheck {
     /// Before the first record of the run with this head.
     pub fn new(head: RunHead) -> Self {
-        Self { head, state: None, last: 0, whole: true }
+        Self { head, state: None, last: 0, hash: Some(RecordHash::default()), whole: true }
     }
 
     /// The run's head, as it is kept.
@@ -42,7 +43,7 @@ impl JournalCheck {
             return Err(format!("record {seq} is there twice or out of order: {expected} was to come"));
         }
         let found = self.fits(record, expected);
-        self.last = seq;
+        (self.last, self.hash) = (seq, Some(record.hash));
         if found.is_err() {
             self.whole = false;
         }
@@ -51,7 +52,7 @@ impl JournalCheck {
                 None => self.state = fold([record]),
                 Some(state) => {
                     apply(state, record.at, &record.event);
-                    state.seq = seq;
+                    (state.seq, state.hash) = (seq, record.hash);
                 }
             }
         }
@@ -84,12 +85,17 @@ impl JournalCheck {
             _ if seq == 1 => return Err("it does not begin with the start of the run".to_string()),
             _ => {}
         }
-        Ok(())
+        match &self.hash {
+            Some(hash) if !hash.is_followed_by(record) => {
+                Err(format!("record {seq} is not what was written: its hash does not follow from the record before it"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What could not be read in place of the next record: what follows is not believed, and not blamed for it either.
     pub fn skip(&mut self) {
-        (self.last, self.whole) = (self.last.saturating_add(1), false);
+        (self.last, self.hash, self.whole) = (self.last.saturating_add(1), None, false);
     }
 
     /// The state that the whole journal folds to, and everything in which the head differs from it. No state when the journal

@@ -6,7 +6,7 @@
 
 mod inbox;
 mod indexes;
-mod model;
+pub(crate) mod model;
 mod runs;
 pub(crate) mod samples;
 mod upkeep;

@@ -9,7 +9,8 @@ use engross_core::{RunId, RunStatus, Summary, TimerKind};
 const SEEDS: u64 = 6;
 const CALLS: u64 = 60;
 const RUNS: u64 = 6;
-const TOPICS: [&str; 3] = ["t", "t/u", "event:crm/won"];
+/// Every topic of a random history.
+pub(crate) const TOPICS: [&str; 3] = ["t", "t/u", "event:crm/won"];
 
 pub(super) fn random_histories_agree_with_the_reference(open: &Open) {
     let reference = MemoryStore::new();
@@ -34,7 +35,8 @@ pub(super) fn random_histories_agree_with_the_reference(open: &Open) {
     assert_eq!(view(&*store, &TOPICS), view(&reference, &TOPICS));
 }
 
-fn random_write(dice: &mut Dice, reference: &MemoryStore) -> Write {
+/// A write that may fit, may be refused, and may change nothing.
+pub(crate) fn random_write(dice: &mut Dice, reference: &MemoryStore) -> Write {
     match dice.below(14) {
         10 => Write::Mark { name: random_topic(dice).into(), value: (dice.below(3) > 0).then(|| dice.below(9).into()) },
         11 => Write::Remove(random_run(dice)),

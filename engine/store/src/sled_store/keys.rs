@@ -16,7 +16,7 @@
 //! | `s/` | time, event | the same, once it is settled |
 //! | `n/` | name | a mark |
 //! | `p/` | another key, number | the rest of a long value |
-//! | `m/` | `format`, `batches` | the format of all this, the number of the last batch |
+//! | `m/` | `format`, `counts` | the format of all this, the number of the last batch and the bytes of all other rows |
 
 use crate::limits::{KEY_TEXT_BYTES_CUT, KEY_TEXT_BYTES_MAX};
 use crate::{Timer, WaitRow};
@@ -31,7 +31,12 @@ pub(super) fn format() -> Key {
     with_text(space(b'm'), "format")
 }
 
-pub(super) fn batches() -> Key {
+pub(super) fn counts() -> Key {
+    with_text(space(b'm'), "counts")
+}
+
+/// Where format 1 had the number of the last batch.
+pub(super) fn batches_1() -> Key {
     with_text(space(b'm'), "batches")
 }
 

@@ -3,49 +3,57 @@
 //! One tree; one atomic batch for each call; `flush()`, which on Linux only hands the pages to the system; then our own
 //! `sync_data()` of sled's file, which is what survives a power cut. There is no background flusher: nothing is pending
 //! between two calls. Sled panics over damaged files, so that every call into it is guarded. `keys` knows how keys sort,
-//! `rows` how values are framed and split, `write` and `read` what a commit means in rows.
+//! `rows` how values are framed and split, `write` and `read` what a commit means in rows. `generation` knows which of
+//! several databases is the store, and `compact` moves it into a fresh one.
 
 mod anchor;
+mod compact;
+mod durable;
+mod generation;
 mod guard;
 mod keys;
+mod migrate;
 mod read;
 mod rows;
 #[cfg(test)]
 mod tests;
 mod write;
 
-use crate::disk::{create_private_dir, sync_dir};
-use crate::limits::{SETTLE_PAUSE_MS, SETTLE_TRIES_MAX, SLED_CACHE_BYTES};
+use crate::measure::encode;
 use crate::{
     Conflict, DueTimers, Error, Holder, InboxEntry, InboxQuery, InboxRow, Lock, Result, RunHead, RunQuery, Store,
     StoredPlan, Timer, WaitRow, Write,
 };
 use anchor::Anchor;
+pub use compact::{Compacted, Progress};
 use engross_core::{EventId, PlanDigest, Record, RunId, Timestamp};
+use generation::Generation;
 use guard::guarded;
+use keys::Key;
 use rows::Staged;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-/// Sled's own directory in the data directory: a name of its own, so that a compacted copy can take its place one day.
-const SLED_DIR: &str = "sled";
-
-/// The version of keys and rows together. A store with a later one is refused.
+/// The version of keys and rows together. A store with an earlier one is moved to this one, one with a later is refused.
 const FORMAT: u16 = 2;
 
 /// A store in a directory of this machine, for one process at a time.
 #[derive(Debug)]
 pub struct SledStore {
     dir: PathBuf,
-    // Some until `drop` takes it out.
-    db: Option<sled::Db>,
-    durable: Durable,
+    /// The database, until `drop` takes it out. A value of many rows is read whole: readers hold this while they read, and
+    /// stay out while a batch goes in. Only who holds `writer` puts another one in.
+    current: RwLock<Option<Arc<Generation>>>,
     writer: Mutex<Writer>,
-    /// A value of many rows is read whole: readers stay out while a batch goes in.
-    gate: RwLock<()>,
+    /// As in the writer's counts, for those who do not want to wait for a writer.
+    live_bytes: AtomicU64,
+    fresh_bytes: AtomicU64,
+    /// Held by the one compaction that is under way.
+    compacting: Mutex<()>,
     // Last, so that the directory is let go of when nothing of sled is left.
     lock: Lock,
 }
@@ -54,9 +62,49 @@ pub struct SledStore {
 struct Writer {
     /// Why nothing is written any more, once a write has failed: what the disk holds is not known after that.
     broken: Option<String>,
-    /// The number of the last durable batch.
-    batches: u64,
+    /// As of the last durable batch.
+    counts: Counts,
     anchor: Anchor,
+    /// The keys that have changed since a compaction asked for them; none when nobody asks.
+    changed: Option<BTreeSet<Key>>,
+}
+
+impl Writer {
+    fn check(&self) -> Result<()> {
+        match &self.broken {
+            None => Ok(()),
+            Some(reason) => {
+                Err(Error::Io(format!("nothing is written after an earlier failure ({reason}); start again")))
+            }
+        }
+    }
+}
+
+/// What every batch counts. An on-disk form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Counts {
+    /// The number of the last batch.
+    batches: u64,
+    /// Bytes of all rows but this one.
+    live_bytes: u64,
+    /// What the database took on the disk when it was fresh from a compaction; 0 when it never was.
+    fresh_bytes: u64,
+}
+
+fn counts_of(db: &sled::Db) -> Result<Counts> {
+    Ok(rows::get_json(db, &keys::counts())?.unwrap_or_default())
+}
+
+/// The bytes of all rows but the counts.
+fn live_rows(db: &sled::Db) -> Result<u64> {
+    let mut bytes = 0_u64;
+    for row in db.iter() {
+        let (key, value) = row?;
+        if *key != *keys::counts() {
+            bytes = bytes.saturating_add(key.len() as u64).saturating_add(value.len() as u64);
+        }
+    }
+    Ok(bytes)
 }
 
 impl SledStore {
@@ -66,20 +114,17 @@ impl SledStore {
     /// [`Error::Held`] with who holds the directory; [`Error::Damaged`] with what to do; [`Error::Io`].
     pub fn open(dir: &Path, holder: Holder) -> Result<Self> {
         let lock = Lock::acquire(dir, holder)?;
-        let sled_dir = dir.join(SLED_DIR);
-        let failed = |e: std::io::Error| Error::Io(format!("{} cannot be opened: {e}", sled_dir.display()));
-        create_private_dir(&sled_dir).map_err(failed)?;
-        wait_until_free(&sled_dir).map_err(failed)?;
-        let config = sled::Config::new().path(&sled_dir).cache_capacity(SLED_CACHE_BYTES).flush_every_ms(None);
-        let db = guarded("opening it", || config.open().map_err(Error::from)).map_err(|e| in_words(dir, e))?;
-        let durable = Durable::open(&sled_dir).map_err(failed)?;
-        let writer = Writer { broken: None, batches: 0, anchor: Anchor::open(dir).map_err(failed)? };
+        let generation = Generation::open_current(dir).map_err(|e| in_words(dir, e))?;
+        let anchor = Anchor::open(dir)
+            .map_err(|e| Error::Io(format!("the anchor in {} cannot be opened: {e}", dir.display())))?;
+        let writer = Writer { broken: None, counts: Counts::default(), anchor, changed: None };
         let store = Self {
             dir: dir.to_owned(),
-            db: Some(db),
-            durable,
+            current: RwLock::new(Some(Arc::new(generation))),
             writer: Mutex::new(writer),
-            gate: RwLock::new(()),
+            live_bytes: AtomicU64::new(0),
+            fresh_bytes: AtomicU64::new(0),
+            compacting: Mutex::new(()),
             lock,
         };
         store.check_format()?;
@@ -94,8 +139,9 @@ impl SledStore {
         self.lock.announce_api(url)
     }
 
-    fn db(&self) -> &sled::Db {
-        self.db.as_ref().expect("the database is there until the store is dropped")
+    fn generation(&self) -> Arc<Generation> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(current.as_ref().expect("the database is there until the store is dropped"))
     }
 
     fn check_format(&self) -> Result<()> {
@@ -106,7 +152,11 @@ impl SledStore {
                 "{} has format {version}, and this version of engross reads up to {FORMAT}; use a later version",
                 self.dir.display()
             ))),
-            Some(_) => self.check_batches(),
+            Some(FORMAT) => self.check_batches(),
+            Some(_) => {
+                self.check_batches()?;
+                self.migrate_from_1()
+            }
             None => {
                 self.check_batches()?;
                 self.stage(|staged| staged.put(keys::format(), FORMAT.to_string().as_bytes()))
@@ -116,15 +166,31 @@ impl SledStore {
 
     /// Whether everything that was promised is there.
     fn check_batches(&self) -> Result<()> {
-        let found = self.read("reading its last batch", |db| rows::get_json::<u64>(db, &keys::batches()))?.unwrap_or(0);
+        let counts = self.read("reading its last batch", |db| {
+            let counts = counts_of(db)?;
+            let before = rows::get_json::<u64>(db, &keys::batches_1())?.unwrap_or(0);
+            Ok(Counts { batches: counts.batches.max(before), ..counts })
+        })?;
         let mut writer = self.writer();
         let promised = writer.anchor.read().map_err(|e| Error::Io(format!("the anchor cannot be read: {e}")))?;
+        let found = counts.batches;
         if promised > found {
             let what = format!("it ends at batch {found}, and batch {promised} was durable: the last ones are missing");
             return Err(in_words(&self.dir, Error::Damaged(what)));
         }
-        writer.batches = found;
+        self.count(&mut writer, counts);
         Ok(())
+    }
+
+    fn count(&self, writer: &mut Writer, counts: Counts) {
+        writer.counts = counts;
+        self.live_bytes.store(counts.live_bytes, Ordering::Relaxed);
+        self.fresh_bytes.store(counts.fresh_bytes, Ordering::Relaxed);
+    }
+
+    /// How many changed keys wait for a compaction.
+    fn changes(&self) -> usize {
+        self.writer().changed.as_ref().map_or(0, BTreeSet::len)
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
@@ -134,8 +200,8 @@ impl SledStore {
 
     fn read<T>(&self, what: &'static str, read: impl FnOnce(&sled::Db) -> Result<T>) -> Result<T> {
         let answer = guarded(what, || {
-            let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-            read(self.db())
+            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            read(&current.as_ref().expect("the database is there until the store is dropped").db)
         });
         answer.map_err(|e| in_words(&self.dir, e))
     }
@@ -143,13 +209,12 @@ impl SledStore {
     /// Stages changes and makes them durable, or changes nothing because staging failed, or nothing is known.
     fn stage<T>(&self, stage: impl FnOnce(&mut Staged<'_>) -> Result<T>) -> Result<T> {
         let mut writer = self.writer();
-        if let Some(reason) = &writer.broken {
-            return Err(Error::Io(format!("nothing is written after an earlier failure ({reason}); start again")));
-        }
+        writer.check()?;
+        let generation = self.generation();
         let answer = guarded("writing to it", || {
-            let mut staged = Staged::over(self.db());
+            let mut staged = Staged::over(&generation.db);
             let answer = stage(&mut staged)?;
-            self.commit(staged, &mut writer)?;
+            self.commit(staged, &generation, &mut writer)?;
             Ok(answer)
         });
         answer.map_err(|error| {
@@ -161,22 +226,25 @@ impl SledStore {
         })
     }
 
-    fn commit(&self, mut staged: Staged<'_>, writer: &mut Writer) -> Result<()> {
+    fn commit(&self, mut staged: Staged<'_>, generation: &Generation, writer: &mut Writer) -> Result<()> {
         if staged.is_empty() {
             return Ok(());
         }
-        let number = writer.batches.saturating_add(1);
-        staged.put(keys::batches(), number.to_string().as_bytes())?;
+        let Counts { batches, live_bytes, fresh_bytes } = writer.counts;
+        let live_bytes = staged.live_bytes(live_bytes);
+        let counts = Counts { batches: batches.saturating_add(1), live_bytes, fresh_bytes };
+        staged.put(keys::counts(), &encode("the counts", &counts)?)?;
+        if let Some(changed) = &mut writer.changed {
+            changed.extend(staged.changed().cloned());
+        }
         let batch = staged.into_batch();
         {
-            let _gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-            self.db().apply_batch(batch)?;
+            let _gate = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            generation.db.apply_batch(batch)?;
         }
-        self.db().flush()?;
-        let failed = |e: std::io::Error| Error::Io(format!("the disk did not keep a write: {e}"));
-        self.durable.sync().map_err(failed)?;
-        writer.batches = number;
-        writer.anchor.write(number).map_err(failed)
+        generation.sync()?;
+        self.count(writer, counts);
+        writer.anchor.write(counts.batches).map_err(|e| Error::Io(format!("the disk did not keep a write: {e}")))
     }
 }
 
@@ -255,81 +323,15 @@ impl Store for SledStore {
 
 impl Drop for SledStore {
     fn drop(&mut self) {
-        let db = self.db.take();
-        // Sled flushes once more when it goes, and may panic over that. Nothing is pending, so that nothing is lost.
-        if let Err(error) = guarded("closing it", || {
-            drop(db);
-            Ok(())
-        }) {
+        let current = self.current.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        // Nobody else has it: whoever borrows the store is gone. Nothing is pending, so that nothing is lost when this fails.
+        // Only when it is closed may the directory be let go of: whoever comes next finds nobody at sled's file.
+        if let Some(generation) = current.and_then(Arc::into_inner)
+            && let Err(error) = generation.close()
+        {
             tracing::warn!(%error, "the store did not close cleanly");
         }
         self.writer().anchor.sync().ok();
-        // Only then may the directory be let go of: whoever comes next finds nobody at sled's file.
-        if let Err(error) = wait_until_free(&self.durable.sled_dir) {
-            tracing::warn!(%error, "the store did not close cleanly");
-        }
-    }
-}
-
-/// Waits until no thread of an earlier database of this process holds sled's file. Other processes never do, because sled's
-/// directory is only entered under our own lock.
-fn wait_until_free(sled_dir: &Path) -> std::io::Result<()> {
-    let file = match File::open(sled_dir.join("db")) {
-        Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(e),
-    };
-    for _ in 0..SETTLE_TRIES_MAX {
-        match file.try_lock() {
-            Ok(()) => return file.unlock(),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(SETTLE_PAUSE_MS)),
-            Err(TryLockError::Error(e)) => return Err(e),
-        }
-    }
-    Err(std::io::Error::other(
-        "the database was opened in this process before and is not closed; start the process again",
-    ))
-}
-
-/// Our own way to make durable what sled has written.
-#[derive(Debug)]
-struct Durable {
-    sled_dir: PathBuf,
-    file: File,
-    blobs: PathBuf,
-}
-
-impl Durable {
-    /// Sled syncs neither its settings nor its directories, so that is done here once.
-    fn open(sled_dir: &Path) -> std::io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).open(sled_dir.join("db"))?;
-        OpenOptions::new().read(true).write(true).open(sled_dir.join("conf"))?.sync_all()?;
-        file.sync_all()?;
-        let blobs = sled_dir.join("blobs");
-        sync_dir(&blobs)?;
-        sync_dir(sled_dir)?;
-        if let Some(dir) = sled_dir.parent() {
-            sync_dir(dir)?;
-        }
-        Ok(Self { sled_dir: sled_dir.to_owned(), file, blobs })
-    }
-
-    fn sync(&self) -> std::io::Result<()> {
-        // Rows are kept so small that sled makes no such files. Were there one all the same, it would be lost in a power
-        // cut, because sled never syncs them.
-        let mut any = false;
-        for blob in fs::read_dir(&self.blobs)? {
-            match File::open(blob?.path()) {
-                Ok(file) => file.sync_all()?,
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-                Err(e) => return Err(e),
-            }
-            any = true;
-        }
-        if any {
-            sync_dir(&self.blobs)?;
-        }
-        self.file.sync_data()
     }
 }
 

@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 const VERSION: u8 = 1;
 const DIGEST_BYTES: usize = 8;
 const FRAME_BYTES: usize = 1 + 4 + DIGEST_BYTES;
+const PART_FRAME_BYTES: usize = 1;
+/// What [`keys::part`] adds to a key.
+const PART_KEY_BYTES: usize = 2 + 2;
 
 /// Where rows are read.
 pub(super) trait Rows {
@@ -100,6 +103,13 @@ fn further_parts(length: usize) -> u16 {
     u16::try_from(parts).expect("the longest value has far fewer parts than a u16 counts")
 }
 
+/// What a value takes, all its rows and their keys together.
+fn footprint(key: &[u8], length: usize) -> u64 {
+    let part = key.len() + PART_KEY_BYTES + PART_FRAME_BYTES;
+    let bytes = key.len() + FRAME_BYTES + length + usize::from(further_parts(length)) * part;
+    bytes as u64
+}
+
 fn digest(key: &[u8], value: &[u8]) -> [u8; DIGEST_BYTES] {
     let mut digest = Sha256::new();
     digest.update((key.len() as u64).to_be_bytes());
@@ -118,6 +128,8 @@ fn damaged(key: &[u8], what: &str) -> Error {
 pub(super) struct Staged<'a> {
     db: &'a sled::Db,
     changes: BTreeMap<Key, Option<IVec>>,
+    added: u64,
+    taken: u64,
 }
 
 impl Rows for Staged<'_> {
@@ -132,7 +144,7 @@ impl Rows for Staged<'_> {
 impl<'a> Staged<'a> {
     /// No changes yet.
     pub(super) fn over(db: &'a sled::Db) -> Self {
-        Self { db, changes: BTreeMap::new() }
+        Self { db, changes: BTreeMap::new(), added: 0, taken: 0 }
     }
 
     /// Keeps a value, whatever was under the key before.
@@ -140,6 +152,7 @@ impl<'a> Staged<'a> {
         let length = u32::try_from(value.len()).ok().filter(|_| value.len() <= VALUE_BYTES_MAX);
         let length = length.ok_or(Error::TooLarge { what: "a value", bytes: value.len(), max: VALUE_BYTES_MAX })?;
         self.remove(&key)?;
+        self.added = self.added.saturating_add(footprint(&key, value.len()));
         let (first, rest) = value.split_at(value.len().min(ROW_BYTES_MAX));
         for (number, piece) in (1..=u16::MAX).zip(rest.chunks(ROW_BYTES_MAX)) {
             let mut row = Vec::with_capacity(1 + piece.len());
@@ -159,7 +172,9 @@ impl<'a> Staged<'a> {
     /// Removes a value, if there is one.
     pub(super) fn remove(&mut self, key: &[u8]) -> Result<()> {
         if let Some(row) = self.row(key)? {
-            for number in 1..=further_parts(Frame::read(key, &row)?.length) {
+            let length = Frame::read(key, &row)?.length;
+            self.taken = self.taken.saturating_add(footprint(key, length));
+            for number in 1..=further_parts(length) {
                 self.changes.insert(keys::part(key, number), None);
             }
             self.changes.insert(key.to_vec(), None);
@@ -170,6 +185,16 @@ impl<'a> Staged<'a> {
     /// Whether nothing would change.
     pub(super) fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// The bytes of all rows, which were so many before these changes.
+    pub(super) fn live_bytes(&self, before: u64) -> u64 {
+        before.saturating_add(self.added).saturating_sub(self.taken)
+    }
+
+    /// The keys of the rows that change.
+    pub(super) fn changed(&self) -> impl Iterator<Item = &Key> {
+        self.changes.keys()
     }
 
     /// The changes for sled.

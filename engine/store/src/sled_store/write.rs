@@ -32,7 +32,7 @@ pub(super) fn stage(staged: &mut Staged<'_>, write: &Write) -> Result<std::resul
         Write::Matched(id) => {
             if let Some(filed) = get_json::<Filed>(staged, &keys::event_id(id))? {
                 staged.remove(&keys::unmatched_event(filed.received_at, id))?;
-                staged.put(keys::settled_event(filed.received_at, id), &encode("the event's place", &filed)?)?;
+                note_settled(staged, &filed)?;
             }
             Ok(Ok(()))
         }
@@ -40,6 +40,15 @@ pub(super) fn stage(staged: &mut Staged<'_>, write: &Write) -> Result<std::resul
         Write::Remove(run) => stage_removal(staged, run),
         Write::Forget(id) => stage_forgetting(staged, id),
     }
+}
+
+/// Notes that an event is settled, when no wait may want it any more.
+pub(super) fn note_settled(staged: &mut Staged<'_>, filed: &Filed) -> Result<()> {
+    if staged.row(&keys::unmatched_event(filed.received_at, &filed.id))?.is_none() {
+        let key = keys::settled_event(filed.received_at, &filed.id);
+        staged.put(key, &encode("the event's place", filed)?)?;
+    }
+    Ok(())
 }
 
 fn stage_mark(staged: &mut Staged<'_>, name: &str, value: Option<&Value>) -> Result<()> {

@@ -139,3 +139,27 @@ fn reconciling_and_lookups_are_checked_too() {
     }
     insta::assert_snapshot!(text);
 }
+
+#[test]
+fn set_up_replay_and_synchronisation_are_checked_too() {
+    let make = "    body: { tree: { name: \"${input.name|trim}\" } }\n";
+    let mut text = String::new();
+    for (at, more) in [
+        ("  correlate: /id\n", "  provision: { per: type }\n"),
+        ("  correlate: /id\n", "  provision: { per: manual, operation: make, input: { name: x } }\n"),
+        (
+            "  correlate: /id\n",
+            "  provision: { per: team, operation: make, input: { nam: \"${callback.uri}\" }, events: gone }\n",
+        ),
+        ("  correlate: /id\n", "  provision: { per: town, instructions: x }\n"),
+        ("  correlate: /id\n", "  replay: { operation: make, input: { name: x }, items: things, every_s: 1 }\n"),
+        ("  correlate: /id\n", "  sender_retries: { grows: power, at_most: many }\n"),
+        (make, "    requires: { read: thing, if: \"reads.thing.x ==\", class: auth }\n"),
+        (make, "    sync: { compare: nobody, overlap_s: -1 }\n"),
+    ] {
+        let found = after(at, &format!("{at}{more}"));
+        assert_ne!(found, "", "{more} is not noticed");
+        text.push_str(&format!("{more}{found}\n\n"));
+    }
+    insta::assert_snapshot!(text);
+}

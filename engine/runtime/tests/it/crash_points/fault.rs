@@ -121,6 +121,11 @@ impl Line {
         self.changed.notify_all();
     }
 
+    /// Whether the process's end has come.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::SeqCst)
+    }
+
     /// Resolves when the process's end has come.
     pub(crate) async fn dying(&self) -> Kind {
         let mut dying = self.dying.subscribe();
@@ -155,7 +160,7 @@ impl Line {
 impl Store for Line {
     fn write(&self, writes: &[Write]) -> Result<Vec<std::result::Result<(), Conflict>>> {
         self.until_idle();
-        if self.dead.load(Ordering::SeqCst) || self.process.lock().unwrap().gone {
+        if self.is_dead() || self.process.lock().unwrap().gone {
             return Err(Error::Io("this process is gone".to_string()));
         }
         let kind = self.points.lock().unwrap().next(writes.len());

@@ -80,7 +80,8 @@ impl Stage {
             let life = self.life(case, &line);
             tokio::select! {
                 biased;
-                () = life => true,
+                // After an error of its store, a process does nothing any more, and is not through for that.
+                () = life => !line.is_dead(),
                 kind = died => {
                     if matches!(kind, Kind::ErrorLost | Kind::ErrorKept) {
                         // The process hears that the store failed, and lets go of what it is at before it ends.

@@ -7,6 +7,7 @@ use crate::{Committer, InboxQuery, Store, Write};
 use engross_core::TimerKind;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -16,30 +17,51 @@ const RUNS: u64 = 4;
 const DIR: &str = "ENGROSS_TEST_CRASH_DIR";
 const TOPIC: &str = "acknowledged";
 
-/// The test is its own child: started again with a directory in its environment, it writes until it is killed.
+/// Each test is its own child: started again with a directory in its environment, it writes until it is killed.
 #[tokio::test]
 async fn what_was_acknowledged_survives_kill_9_and_nothing_is_half() {
+    let test = "sled_store::tests::crash::what_was_acknowledged_survives_kill_9_and_nothing_is_half";
+    kill_again_and_again(test, false).await;
+}
+
+/// The same, and the store is moved into a fresh database again and again all the while.
+#[tokio::test]
+async fn what_was_acknowledged_survives_kill_9_while_the_store_is_compacted() {
+    let test = "sled_store::tests::crash::what_was_acknowledged_survives_kill_9_while_the_store_is_compacted";
+    kill_again_and_again(test, true).await;
+}
+
+async fn kill_again_and_again(test: &str, compact: bool) {
     if let Ok(dir) = std::env::var(DIR) {
-        write_for_ever(Path::new(&dir)).await;
+        write_for_ever(Path::new(&dir), compact).await;
         panic!("a child that cannot write ends, and its parent sees no more of it");
     }
     let dir = tempfile::tempdir().unwrap();
     let mut dice = Dice(2_026);
     let mut acknowledged = BTreeMap::new();
+    let (mut compactions, mut left_half) = (0, 0);
     for cycle in 0..CYCLES {
         let lines = 1 + dice.below(120);
-        run_until_killed(dir.path(), lines, &mut acknowledged);
-        check(dir.path(), &acknowledged, cycle);
+        run_until_killed(test, dir.path(), lines, &mut acknowledged);
+        left_half += u64::from(generations(dir.path()) > 1);
+        compactions = check(dir.path(), &acknowledged, cycle);
+        assert_eq!(generations(dir.path()), 1, "cycle {cycle}: what was left of a compaction is gone");
     }
     let total: u64 = acknowledged.values().sum();
     assert!(total >= CYCLES, "the children wrote only {total} records");
+    assert_eq!((compactions > 0, left_half > 0), (compact, compact), "{compactions} done, {left_half} cut off");
+}
+
+fn generations(dir: &Path) -> usize {
+    let names = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with("sled")).count()
 }
 
 /// Starts a child, kills it when it has acknowledged so many commits, and notes all it has said until then.
-fn run_until_killed(dir: &Path, lines: u64, acknowledged: &mut BTreeMap<u64, u64>) {
+fn run_until_killed(test: &str, dir: &Path, lines: u64, acknowledged: &mut BTreeMap<u64, u64>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "--nocapture"])
-        .arg("sled_store::tests::crash::what_was_acknowledged_survives_kill_9_and_nothing_is_half")
+        .arg(test)
         .env(DIR, dir)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -67,7 +89,8 @@ fn run_until_killed(dir: &Path, lines: u64, acknowledged: &mut BTreeMap<u64, u64
     }
 }
 
-fn check(dir: &Path, acknowledged: &BTreeMap<u64, u64>, cycle: u64) {
+/// Whether everything is there. Says how often the store has moved.
+fn check(dir: &Path, acknowledged: &BTreeMap<u64, u64>, cycle: u64) -> u64 {
     let store = open(dir).unwrap();
     let timers = store.due(at(i64::MAX), usize::MAX).unwrap().timers;
     let events = store.inbox(&InboxQuery::Topic { topic: TOPIC.into(), since: at(0) }).unwrap();
@@ -87,12 +110,20 @@ fn check(dir: &Path, acknowledged: &BTreeMap<u64, u64>, cycle: u64) {
         commits += seq / 2;
     }
     assert_eq!(events.len() as u64, commits, "cycle {cycle}: events");
+    store.generation().number
 }
 
 /// Writes two records, a timer and a settled event with each commit, for as long as it lives.
-async fn write_for_ever(dir: &Path) {
-    let store: Arc<dyn Store> = Arc::new(open(dir).unwrap());
-    let committer = Committer::start(Arc::clone(&store));
+async fn write_for_ever(dir: &Path, compact: bool) {
+    let store = Arc::new(open(dir).unwrap());
+    let committer = Committer::start(store.clone());
+    if compact {
+        let store = store.clone();
+        std::thread::spawn(move || {
+            while store.compact(&mut |_| ControlFlow::Continue(())).is_ok() {}
+            std::process::abort();
+        });
+    }
     let mut writers = tokio::task::JoinSet::new();
     for n in 0..RUNS {
         let mut seq = store.head(&run(n)).unwrap().map_or(0, |head| head.seq);

@@ -1,7 +1,7 @@
 //! Copies of a store with one bit turned: they are refused, or what they give is what was written. A panic of sled, which is
 //! how it finds most damage, goes no further than an error.
 
-use super::open;
+use super::{copy_dir, open};
 use crate::conformance::samples::{Dice, commit, event_with, run, write};
 use crate::{InboxEntry, InboxQuery, Result, RunQuery, SledStore, Store, Write};
 use engross_core::{Record, RunId};
@@ -103,18 +103,5 @@ fn assert_part(read: &Everything, written: &Everything, offset: usize) {
     }
     for event in &read.events {
         assert!(written.events.contains(event), "offset {offset}: event {}", event.event.id);
-    }
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_dir(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
     }
 }

@@ -2,15 +2,31 @@
 
 mod crash;
 mod damage;
+mod format_1;
 
 use super::*;
 use crate::conformance;
 use crate::conformance::samples::{commit, event, event_with, plan, run, write};
 use crate::holder;
 use serde_json::json;
+use std::fs;
+use std::ops::ControlFlow;
 
-fn open(dir: &Path) -> Result<SledStore> {
+pub(super) fn open(dir: &Path) -> Result<SledStore> {
     SledStore::open(dir, Holder::this_process("engross test", Timestamp::from_millis(0)))
+}
+
+pub(super) fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
 
 #[test]
@@ -61,10 +77,10 @@ fn no_value_makes_sled_write_a_file_of_its_own() {
 fn a_store_of_a_later_format_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
-    store.stage(|staged| staged.put(keys::format(), b"2")).unwrap();
+    store.stage(|staged| staged.put(keys::format(), b"3")).unwrap();
     drop(store);
     let told = open(dir.path()).unwrap_err().to_string();
-    let expected = "has format 2, and this version of engross reads up to 1; use a later version";
+    let expected = "has format 3, and this version of engross reads up to 2; use a later version";
     assert!(told.ends_with(expected), "{told}");
     assert_eq!(holder(dir.path()), None, "a directory that could not be opened is let go of");
 }
@@ -78,26 +94,26 @@ fn a_damaged_row_is_told_wherever_it_is_damaged() {
     store.write(&[write(first)]).unwrap();
     let key = keys::head(&run(1));
     for at in [key.clone(), keys::part(&key, 1), keys::part(&key, 2)] {
-        let row = store.db().get(&at).unwrap().unwrap();
+        let row = store.generation().db.get(&at).unwrap().unwrap();
         for byte in (0..row.len()).step_by(if row.len() > 100 { 97 } else { 1 }) {
             let mut damaged = row.to_vec();
             damaged[byte] ^= 0x10;
-            store.db().insert(&at, damaged).unwrap();
+            store.generation().db.insert(&at, damaged).unwrap();
             let told = store.head(&run(1));
             assert!(matches!(told, Err(Error::Damaged(_))), "byte {byte}: {told:?}");
         }
         for short in [0, 1, 5, 12, row.len() - 1] {
-            store.db().insert(&at, &row[..short.min(row.len() - 1)]).unwrap();
+            store.generation().db.insert(&at, &row[..short.min(row.len() - 1)]).unwrap();
             assert!(matches!(store.head(&run(1)), Err(Error::Damaged(_))), "{short} bytes");
         }
-        store.db().remove(&at).unwrap();
+        store.generation().db.remove(&at).unwrap();
         assert!(!matches!(store.head(&run(1)), Ok(Some(_))));
-        store.db().insert(&at, row).unwrap();
+        store.generation().db.insert(&at, row).unwrap();
     }
     assert!(store.head(&run(1)).unwrap().is_some());
     // A row in the place of another is not what was written either.
-    let other = store.db().get(keys::record(&run(1), 1)).unwrap().unwrap();
-    store.db().insert(keys::record(&run(1), 2), other).unwrap();
+    let other = store.generation().db.get(keys::record(&run(1), 1)).unwrap().unwrap();
+    store.generation().db.insert(keys::record(&run(1), 2), other).unwrap();
     assert!(matches!(store.journal(&run(1), 0, 9), Err(Error::Damaged(_))));
 }
 
@@ -108,9 +124,9 @@ fn a_journal_with_a_hole_or_without_its_end_is_told() {
     store.write(&[write(commit(&run(1), 0, 5)), write(commit(&run(2), 0, 1))]).unwrap();
     let told = |missing: u64| {
         let key = keys::record(&run(1), missing);
-        let row = store.db().remove(&key).unwrap().unwrap();
+        let row = store.generation().db.remove(&key).unwrap().unwrap();
         let told = store.journal(&run(1), 1, 9).map_err(|e| e.to_string());
-        store.db().insert(key, row).unwrap();
+        store.generation().db.insert(key, row).unwrap();
         let told = told.unwrap_err();
         told.split(". ").next().unwrap().to_owned()
     };
@@ -137,6 +153,38 @@ fn nothing_is_written_after_a_failure() {
     assert_eq!(store.head(&run(1)).unwrap(), Some(commit(&run(1), 0, 1).head));
     assert_eq!(store.head(&run(2)).unwrap(), None);
     store.write(&[write(commit(&run(2), 0, 1))]).unwrap();
+}
+
+/// A second sync may claim success for what the first has lost.
+#[test]
+fn a_sync_that_failed_is_not_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path()).unwrap();
+    store.write(&[write(commit(&run(1), 0, 1))]).unwrap();
+    let syncs = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&syncs);
+    let generation = Arc::get_mut(store.current.get_mut().unwrap().as_mut().unwrap()).unwrap();
+    generation.durable.sync_with(Box::new(move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Err(std::io::Error::other("the disk is ill"))
+    }));
+    let told = store.write(&[write(commit(&run(1), 1, 1))]).unwrap_err();
+    assert_eq!(told.to_string(), "the store failed: the disk did not keep a write: the disk is ill");
+    assert!(!told.is_refusal());
+    let later = [
+        store.write(&[Write::Inbox(event("e", "t", 1))]).map(drop),
+        store.compact(&mut |_| ControlFlow::Continue(())).map(drop),
+    ];
+    for answer in later {
+        let told = answer.unwrap_err().to_string();
+        assert!(told.contains("nothing is written after an earlier failure") && told.contains("is ill"), "{told}");
+    }
+    assert!(store.head(&run(1)).unwrap().is_some(), "reads go on");
+    drop(store);
+    assert_eq!(syncs.load(Ordering::Relaxed), 1);
+    // What was acknowledged is there, and the write that failed is there or not.
+    let seq = open(dir.path()).unwrap().head(&run(1)).unwrap().unwrap().seq;
+    assert!((1..=2).contains(&seq), "{seq}");
 }
 
 #[test]

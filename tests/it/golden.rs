@@ -1,0 +1,222 @@
+//! Journals of released versions, which every later version must fold to what they did, for ever.
+//!
+//! `tests/golden/VERSION/NAME/` has `journal.jsonl` (one record a line, as it is stored), `plan.json` (the definition) and
+//! `expected.json` (where the run stood). New ones are made only for a new version: `ENGROSS_GOLDEN=VERSION`, set while the
+//! tests of the examples and the reference set of crash points run, writes journals; set for this one, what is expected of
+//! them. Nothing that is there is ever written again.
+
+use crate::lab::{Lab, repository, text};
+use engross_core::{Event, Plan, PlanDefinition, Record, RunId, RunState, StepState, fold, outstanding};
+use engross_store::{Holder, SledStore, Store};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The version whose journals are to be written now.
+fn wanted() -> Option<String> {
+    std::env::var("ENGROSS_GOLDEN").ok().filter(|version| !version.is_empty())
+}
+
+/// Writes a file that is not there yet.
+fn write_new(path: &Path, text: &str) {
+    assert!(!path.exists(), "{} is there already, and a golden file is never rewritten", path.display());
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// Keeps the journal of an example's run whose engine has ended, if golden journals are asked for and there is none of this
+/// example with this end.
+pub(crate) fn keep(lab: &Lab, example: &str, run: &str) {
+    let Some(version) = wanted() else { return };
+    let store = store(lab);
+    let records = store.journal(&RunId::new(run), 0, usize::MAX).unwrap();
+    let status = fold(&records).unwrap().status.as_str();
+    let folder = repository().join("tests/golden").join(version).join(format!("example_{example}_{status}"));
+    if folder.exists() {
+        return;
+    }
+    let lines: String = records.iter().map(|record| serde_json::to_string(record).unwrap() + "\n").collect();
+    // Where the files of the test were is of no use to later readers.
+    let lines = lines.replace(lab.dir.path().to_str().unwrap(), "/var/lib/engross");
+    let plan = store.plan(&fold(&records).unwrap().plan).unwrap().unwrap();
+    write_new(&folder.join("journal.jsonl"), &lines);
+    write_new(&folder.join("plan.json"), &(serde_json::to_string_pretty(&plan.definition).unwrap() + "\n"));
+}
+
+/// The store of an engine that has ended.
+fn store(lab: &Lab) -> SledStore {
+    SledStore::open(&lab.path("data"), Holder::this_process("golden", engross_core::Timestamp::from_millis(0))).unwrap()
+}
+
+/// A kept journal.
+struct Golden {
+    folder: PathBuf,
+    version: String,
+    lines: Vec<String>,
+    records: Vec<Record>,
+    plan: Plan,
+}
+
+/// Every kept journal of every version.
+fn all() -> Vec<Golden> {
+    let mut found = Vec::new();
+    for version in folders(&repository().join("tests/golden")) {
+        for folder in folders(&version) {
+            let text = std::fs::read_to_string(folder.join("journal.jsonl")).unwrap();
+            let lines: Vec<String> = text.lines().map(str::to_string).collect();
+            let read = |line: &String| -> Record {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{}: {error}\n{line}", folder.display()))
+            };
+            let records = lines.iter().map(read).collect();
+            let plan = std::fs::read_to_string(folder.join("plan.json")).unwrap();
+            let definition: PlanDefinition = serde_json::from_str(&plan).unwrap();
+            let version = version.file_name().unwrap().to_string_lossy().into_owned();
+            found.push(Golden { plan: Plan::build(definition).unwrap(), folder, version, lines, records });
+        }
+    }
+    assert!(!found.is_empty(), "there are no golden journals");
+    found
+}
+
+fn folders(of: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(of).unwrap_or_else(|error| panic!("{}: {error}", of.display()));
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+/// Where a run stands, in a form that later versions can give as well.
+fn summary(state: &RunState) -> Value {
+    let steps: Map<String, Value> = state.steps.iter().map(|(id, step)| (id.to_string(), stands(step))).collect();
+    json!({
+        "run": state.run,
+        "workflow": state.workflow,
+        "title": state.title,
+        "key": state.key,
+        "inputs": *state.inputs,
+        "requester": state.requester,
+        "status": state.status,
+        "summary": state.summary(),
+        "seq": state.seq,
+        "outputs": state.outputs,
+        "problem": state.problem,
+        "cancelled_by": state.cancel.as_ref().map(|cancel| cancel.by.to_string()),
+        "events_taken": state.consumed,
+        "owes": outstanding(state).iter().map(|command| format!("{command:?}")).collect::<Vec<_>>(),
+        "steps": steps,
+    })
+}
+
+fn stands(step: &StepState) -> Value {
+    let more = match step {
+        StepState::Completed { outputs, error, .. } => json!({ "outputs": **outputs, "error": error }),
+        StepState::Skipped { reason, .. } => json!({ "reason": reason }),
+        StepState::Waiting { input, decisions, wakes, .. } => {
+            json!({ "input": **input, "decisions": decisions, "wakes": wakes })
+        }
+        StepState::InDoubt { input, attempt, error, .. } => {
+            json!({ "input": **input, "attempt": attempt, "error": error })
+        }
+        other => json!({ "maybe_done": other.maybe_done() }),
+    };
+    json!({ "state": step.as_str(), "outcome": step.outcome(), "more": more })
+}
+
+#[test]
+fn every_golden_journal_folds_to_what_it_did() {
+    for Golden { folder, version, lines, records, plan } in all() {
+        let shown = folder.display();
+        let state = fold(&records).unwrap_or_else(|| panic!("{shown} does not fold"));
+        assert_eq!(state.plan, *plan.digest(), "{shown}: the plan's digest");
+        assert!(records.iter().map(|r| r.seq).eq(1..=records.len() as u64), "{shown} has gaps");
+        for (line, record) in lines.iter().zip(&records) {
+            assert_eq!(serde_json::to_string(record).unwrap(), *line, "{shown}: it is written back in another form");
+        }
+        let path = folder.join("expected.json");
+        let actual = serde_json::to_string_pretty(&summary(&state)).unwrap() + "\n";
+        if wanted().as_ref() == Some(&version) && !path.exists() {
+            write_new(&path, &actual);
+        }
+        let expected = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(actual, expected, "{shown}");
+    }
+}
+
+/// What the journal calls each kind of event. A new one is added here and to [`EVENTS`], and a golden journal has to have it.
+fn kind(event: &Event) -> &'static str {
+    match event {
+        Event::RunStarted { .. } => "run_started",
+        Event::StepScheduled { .. } => "step_scheduled",
+        Event::EffectIntended { .. } => "effect_intended",
+        Event::AttemptFailed { .. } => "attempt_failed",
+        Event::StepRetried { .. } => "step_retried",
+        Event::StepRecovered { .. } => "step_recovered",
+        Event::StepParked { .. } => "step_parked",
+        Event::EventReceived { .. } => "event_received",
+        Event::PollDue { .. } => "poll_due",
+        Event::DeadlineReached { .. } => "deadline_reached",
+        Event::StepChecked { .. } => "step_checked",
+        Event::DecisionRecorded { .. } => "decision_recorded",
+        Event::StepCompleted { .. } => "step_completed",
+        Event::StepInDoubt { .. } => "step_in_doubt",
+        Event::StepSkipped { .. } => "step_skipped",
+        Event::StepCancelled { .. } => "step_cancelled",
+        Event::CancelRequested { .. } => "cancel_requested",
+        Event::RunEnded { .. } => "run_ended",
+    }
+}
+
+const EVENTS: &[&str] = &[
+    "run_started",
+    "step_scheduled",
+    "effect_intended",
+    "attempt_failed",
+    "step_retried",
+    "step_recovered",
+    "step_parked",
+    "event_received",
+    "poll_due",
+    "deadline_reached",
+    "step_checked",
+    "decision_recorded",
+    "step_completed",
+    "step_in_doubt",
+    "step_skipped",
+    "step_cancelled",
+    "cancel_requested",
+    "run_ended",
+];
+
+#[test]
+fn every_kind_of_event_is_in_a_golden_journal() {
+    let mut found = BTreeSet::new();
+    for golden in all() {
+        for (record, line) in golden.records.iter().zip(&golden.lines) {
+            let kind = kind(&record.event);
+            assert!(EVENTS.contains(&kind), "add {kind} to EVENTS");
+            assert!(line.contains(&format!("\"type\":\"{kind}\"")), "{kind} has another name in the journal: {line}");
+            found.insert(kind);
+        }
+    }
+    let missing: Vec<&&str> = EVENTS.iter().filter(|kind| !found.contains(**kind)).collect();
+    assert!(missing.is_empty(), "no golden journal has {missing:?}: add a run of the reference set that does");
+}
+
+/// What a golden journal stands for: the store of the real binary folds to what its API showed.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_journal_of_an_nda_folds_to_what_the_engine_showed() {
+    let lab = Lab::new().await;
+    let file = lab.nda();
+    let mut serve = lab.serve();
+    let inputs = lab.inputs("Acme").to_string();
+    let started = lab.output(&["run", file.to_str().unwrap(), "--input", &inputs, "--detach"]);
+    assert!(started.status.success(), "{}", text(&started.stderr));
+    let runs = lab.until_over(1).await;
+    let run = runs[0]["id"].as_str().or(runs[0]["run"].as_str()).unwrap();
+    let view = lab.get(&format!("/runs/{run}")).await.unwrap();
+    assert_eq!(view["status"], "succeeded", "{view:#}");
+    serve.kill();
+    let state = fold(&store(&lab).journal(&RunId::new(run), 0, usize::MAX).unwrap()).unwrap();
+    assert_eq!(json!([state.status, state.seq, state.outputs]), json!([view["status"], view["seq"], view["outputs"]]));
+    keep(&lab, "mutual_nda", run);
+}
