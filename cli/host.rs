@@ -373,6 +373,11 @@ impl Tokens {
         let mut file = options.open(&beside)?;
         file.write_all(&serde_json::to_vec_pretty(tokens)?)?;
         file.sync_all()?;
-        Ok(std::fs::rename(&beside, &self.file)?)
+        std::fs::rename(&beside, &self.file)?;
+        // The new name has to survive a power cut as well: providers have been told the tokens by then.
+        match self.file.parent() {
+            Some(folder) => Ok(std::fs::File::open(folder)?.sync_all()?),
+            None => Ok(()),
+        }
     }
 }

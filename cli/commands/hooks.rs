@@ -224,7 +224,7 @@ fn context(connection: Arc<Connection>, config: &Config) -> Result<StepContext> 
     let files = FileStore::local(&config.files).with_context(|| format!("cannot use {}", config.files.display()))?;
     let now = SystemClock.now();
     Ok(StepContext {
-        key: IdempotencyKey::of(&run, &step),
+        key: IdempotencyKey::of(&run, &step, 0),
         run,
         step,
         attempt: 1,

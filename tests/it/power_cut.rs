@@ -10,8 +10,8 @@ mod disk;
 
 use crate::many_kills::number;
 use engross_core::{
-    Event, EventId, JOURNAL_VERSION, Person, PlanDigest, ReceivedEvent, Record, RunId, RunStatus, StepId, Summary,
-    TimerId, TimerKind, Timestamp,
+    Event, EventId, JOURNAL_VERSION, Person, PlanDigest, ReceivedEvent, Record, RecordHash, RunId, RunStatus, StepId,
+    Summary, TimerId, TimerKind, Timestamp,
 };
 use engross_store::{Commit, Holder, InboxEntry, InboxQuery, RunHead, SledStore, Store, Timer, Write};
 use serde_json::json;
@@ -68,7 +68,8 @@ fn record(run: &RunId, seq: u64) -> Record {
         },
         _ => Event::PollDue { step: StepId::new(format!("step_{seq}")) },
     };
-    Record { v: JOURNAL_VERSION, seq, at: at(seq), event }
+    let hash = RecordHash::default().next(JOURNAL_VERSION, seq, at(seq), &event);
+    Record { v: JOURNAL_VERSION, seq, at: at(seq), event, hash }
 }
 
 /// The head of a run at this record; of very different lengths, so that sled moves its pages about.

@@ -42,7 +42,7 @@ pub fn workflow_schema(catalog: &dyn Catalog) -> Value {
                     "timeout": {"$ref": "#/$defs/span"},
                 },
             },
-            "defaults": {"type": "object", "additionalProperties": false, "properties": {"retry": {"$ref": "#/$defs/retry"}}},
+            "defaults": {"type": "object", "additionalProperties": false, "properties": {"retry": {"$ref": "#/$defs/retry"}, "on_error": {"$ref": "#/$defs/on_error"}}},
             "steps": {
                 "type": "object",
                 "minProperties": 1,
@@ -58,6 +58,10 @@ pub fn workflow_schema(catalog: &dyn Catalog) -> Value {
 
 fn definitions(specs: &[&StepSpec]) -> Value {
     json!({
+        "on_error": {
+            "enum": ["incident", "fail", "continue"],
+            "description": "What a failure that no step needs means: it waits for a person, it fails the run, or it does not count.",
+        },
         "span": {"type": "string", "pattern": SPAN_PATTERN, "examples": ["90s", "15m", "4h", "2d", "1w"]},
         "retry": {
             "type": "object",
@@ -101,7 +105,7 @@ fn step(specs: &[&StepSpec]) -> Value {
             "if": {"type": "string", "pattern": "^\\s*\\{\\{", "description": "False ends the step as skipped."},
             "retry": {"$ref": "#/$defs/retry"},
             "timeout": {"$ref": "#/$defs/span"},
-            "on_error": {"enum": ["fail", "continue"]},
+            "on_error": {"$ref": "#/$defs/on_error"},
             "connection": {"type": "string"},
         },
         "allOf": cases,

@@ -247,19 +247,11 @@ fn next(old: StepState, at: Timestamp, event: &Event) -> StepState {
         ) => {
             let (attempt, last_error) = (*attempt, Some(error));
             let intended = false;
-            StepState::Running {
-                attempt,
-                input,
-                intended,
-                maybe_done,
-                intents,
-                last_error,
-                forgiven,
-                since,
-                deadline,
-            }
+            StepState::Running { attempt, input, intended, maybe_done, intents, last_error, forgiven, since, deadline }
         }
-        (old, Event::StepResumed { attempt, not_done, deadline, .. }) => resumed(old, at, *attempt, *not_done, *deadline),
+        (old, Event::StepResumed { attempt, not_done, deadline, .. }) => {
+            resumed(old, at, *attempt, *not_done, *deadline)
+        }
         (
             StepState::Running { input, intents, since, .. } | StepState::BackingOff { input, intents, since, .. },
             Event::StepInDoubt { attempt, error, .. },

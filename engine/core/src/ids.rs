@@ -130,6 +130,12 @@ impl IdempotencyKey {
         }
     }
 
+    /// The key of one part of the effect, for a step that has several.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Self {
+        Self(format!("{}/{name}", self.0))
+    }
+
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -65,6 +65,8 @@ pub enum Input {
     Retry {
         /// The step.
         step: StepId,
+        /// The attempt that they speak of; whichever was the last, where they do not say.
+        attempt: Option<u32>,
         /// Who.
         by: Person,
         /// Why, in their words.
@@ -74,6 +76,9 @@ pub enum Input {
     Answer {
         /// The step.
         step: StepId,
+        /// The attempt that they speak of; whichever was the last, where they do not say. What is said twice must not be
+        /// taken for a word about a later attempt.
+        attempt: Option<u32>,
         /// Who.
         by: Person,
         /// What.

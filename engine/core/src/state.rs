@@ -1,8 +1,8 @@
 //! Where a run stands: the fold of its journal. Changed only by `apply`.
 
 use crate::{
-    Decision, EventId, IdempotencyKey, OutcomeName, Person, PlanDigest, RecordHash, RunId, SkipReason, StepError, StepId,
-    Timestamp, Wait,
+    Decision, EventId, IdempotencyKey, OutcomeName, Person, PlanDigest, RecordHash, RunId, SkipReason, StepError,
+    StepId, Timestamp, Wait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

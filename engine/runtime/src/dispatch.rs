@@ -9,8 +9,8 @@ use crate::turn::Loaded;
 use crate::{Error, inbox};
 use engross_core::limits::OUTPUT_BYTES_MAX;
 use engross_core::{
-    Completion, EffectClass, ErrorClass, Event, EventId, Input, Intents, OnEvent, PlanStep, RunId,
-    StepError, StepId, StepResult, StepState, Timestamp, WaitKind, check_size,
+    Completion, EffectClass, ErrorClass, Event, EventId, Input, Intents, OnEvent, PlanStep, RunId, StepError, StepId,
+    StepResult, StepState, Timestamp, WaitKind, check_size,
 };
 use engross_step_api::{Reconciled, Step, StepContext, Wake};
 use futures_util::FutureExt;
@@ -136,11 +136,12 @@ async fn carry_out(engine: &Engine, job: &Job, state: &StepState) -> Result<Carr
     if maybe_done && job.spec.effect == EffectClass::Reconcilable {
         // The step's time may have run out while no engine ran. Whether the effect happened is worth a look all the same.
         let budget = time_left(engine, deadline).max(Duration::from_millis(LOOK_UP_MS_MIN));
+        let sent_at = engine.inner.clock.now();
         match bounded(budget, async { job.plugin.reconcile(&job.context, &job.input).await }).await {
             Ok(Reconciled::Done(done)) => return Ok(Carried::Back(checked(&job.spec, StepResult::Reconciled(done)))),
             Ok(Reconciled::NotDone) => {
-                let pause = until_settled(engine, job, intents);
-                if !pause.is_zero() {
+                let pause = until_settled(engine, job, intents, sent_at);
+                if let Some(pause) = pause {
                     return Ok(Carried::NotSettled(pause));
                 }
             }
@@ -178,11 +179,12 @@ fn nothing_came_of_it(last: Option<&StepError>) -> StepError {
 }
 
 /// How long a request whose answer was lost may still be on its way: a proxy or the provider itself may act on it after its
-/// sender is gone.
-fn until_settled(engine: &Engine, job: &Job, intents: Option<Intents>) -> Duration {
+/// sender is gone. A look saw what was there when it was sent, however late its answer came: one that was sent too soon is
+/// made again, at once when the time is over meanwhile.
+fn until_settled(engine: &Engine, job: &Job, intents: Option<Intents>, sent_at: Timestamp) -> Option<Duration> {
     let settle_ms = job.context.connection.as_ref().map_or(0, |connection| connection.settle_ms);
-    let settled_at = intents.map(|intents| intents.last.plus_ms(settle_ms));
-    Duration::from_millis(settled_at.map_or(0, |at| at.ms_since(engine.inner.clock.now())))
+    let settled_at = intents?.last.plus_ms(settle_ms);
+    (sent_at < settled_at).then(|| Duration::from_millis(settled_at.ms_since(engine.inner.clock.now())))
 }
 
 /// Whether the intent is durable, so that the effect may leave.

@@ -67,7 +67,7 @@ impl Engine {
         let (run, step) = (RunId::new("engine"), StepId::new(format!("{what}/{}", connection.name)));
         let now = self.inner.clock.now();
         StepContext {
-            key: IdempotencyKey::of(&run, &step),
+            key: IdempotencyKey::of(&run, &step, 0),
             run,
             step,
             attempt: 1,

@@ -39,6 +39,6 @@ pub use clock::{Clock, Ids, SystemClock, SystemIds};
 pub use engine::{Engine, Options, Published};
 pub use error::{Error, HookError};
 pub use inbox::Accepted;
-pub use mend::Said;
-pub use view::{ApprovalView, IncidentView, RunView, StepView, TimelineEntry, doing, timeline};
+pub use mend::{Said, Word};
 pub use quota::ConnectionView;
+pub use view::{ApprovalView, IncidentView, RunView, StepView, TimelineEntry, doing, timeline};

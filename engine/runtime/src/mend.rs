@@ -10,8 +10,9 @@ use crate::limits::{OUTPUT_PROBLEMS_MAX, RUNS_PER_PAGE};
 use crate::view::{self, IncidentView, RunView};
 use engross_core::limits::OUTPUT_BYTES_MAX;
 use engross_core::{
-    Answer, Completion, Input, OutcomeKind, OutcomeName, Person, Rejection, RunId, StepId, check_size,
+    Answer, Completion, Input, OutcomeKind, OutcomeName, Person, Rejection, RunId, StepId, StepState, check_size,
 };
+use engross_step_api::Connection;
 use engross_store::RunQuery;
 use serde_json::Value;
 
@@ -29,14 +30,26 @@ pub enum Said {
     NotDone,
 }
 
+/// Who speaks, of which attempt, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Word {
+    /// Who.
+    pub by: Person,
+    /// The attempt that they looked at: the word is refused when there was another since.
+    pub attempt: Option<u32>,
+    /// Why.
+    pub comment: Option<String>,
+}
+
 impl Engine {
     /// Has a step tried again that cannot go on, or that would try later by itself.
     ///
     /// # Errors
     /// No such run or step, or a step that needs no help.
-    pub async fn retry(&self, run: &RunId, step: &StepId, by: Person, comment: Option<String>) -> Result<RunView, Error> {
-        self.spoken(&by, comment.as_deref())?;
-        self.turn(run, Input::Retry { step: step.clone(), by, comment }).await?;
+    pub async fn retry(&self, run: &RunId, step: &StepId, word: Word) -> Result<RunView, Error> {
+        self.spoken(&word)?;
+        let Word { by, attempt, comment } = word;
+        self.turn(run, Input::Retry { step: step.clone(), attempt, by, comment }).await?;
         self.run(run).await
     }
 
@@ -44,20 +57,17 @@ impl Engine {
     ///
     /// # Errors
     /// No such run or step, a step that can speak for itself, an outcome it does not have, outputs that do not fit.
-    pub async fn answer(
-        &self,
-        run: &RunId,
-        step: &StepId,
-        by: Person,
-        said: Said,
-        comment: Option<String>,
-    ) -> Result<RunView, Error> {
-        self.spoken(&by, comment.as_deref())?;
+    pub async fn answer(&self, run: &RunId, step: &StepId, said: Said, word: Word) -> Result<RunView, Error> {
+        self.spoken(&word)?;
         let answer = match said {
-            Said::NotDone => Answer::NotDone,
+            Said::NotDone => {
+                self.cannot_be_on_its_way(run, step).await?;
+                Answer::NotDone
+            }
             Said::Ended { outcome, outputs } => Answer::Ended(self.completion(run, step, outcome, outputs).await?),
         };
-        self.turn(run, Input::Answer { step: step.clone(), by, answer, comment }).await?;
+        let Word { by, attempt, comment } = word;
+        self.turn(run, Input::Answer { step: step.clone(), attempt, by, answer, comment }).await?;
         self.run(run).await
     }
 
@@ -65,15 +75,9 @@ impl Engine {
     ///
     /// # Errors
     /// No such run or step, something of it is under way, or effects would happen again and that is not said to be meant.
-    pub async fn rerun(
-        &self,
-        run: &RunId,
-        from: &StepId,
-        by: Person,
-        effects_again: bool,
-        comment: Option<String>,
-    ) -> Result<RunView, Error> {
-        self.spoken(&by, comment.as_deref())?;
+    pub async fn rerun(&self, run: &RunId, from: &StepId, effects_again: bool, word: Word) -> Result<RunView, Error> {
+        self.spoken(&word)?;
+        let Word { by, comment, .. } = word;
         self.turn(run, Input::Rerun { from: from.clone(), by, effects_again, comment }).await?;
         self.run(run).await
     }
@@ -86,12 +90,8 @@ impl Engine {
         let mut found = Vec::new();
         let mut before = None;
         loop {
-            let query = RunQuery {
-                attention: true,
-                before: before.clone(),
-                limit: RUNS_PER_PAGE,
-                ..RunQuery::default()
-            };
+            let query =
+                RunQuery { attention: true, before: before.clone(), limit: RUNS_PER_PAGE, ..RunQuery::default() };
             let heads = self.inner.read(move |store| store.runs(&query)).await?;
             let last_page = heads.len() < RUNS_PER_PAGE;
             before = heads.last().map(|head| head.run.clone());
@@ -109,12 +109,32 @@ impl Engine {
         }
     }
 
-    fn spoken(&self, by: &Person, comment: Option<&str>) -> Result<(), Error> {
+    /// What has not happened yet may happen as long as the request can be on its way: only after that can anybody say that it
+    /// did not.
+    async fn cannot_be_on_its_way(&self, run: &RunId, step: &StepId) -> Result<(), Error> {
+        let loaded = self.current(run).await?;
+        let Some(StepState::InDoubt { intents: Some(intents), .. }) = loaded.state.steps.get(step) else {
+            return Ok(());
+        };
+        let connection = loaded.plan.step(step).and_then(|spec| spec.connection.as_ref());
+        let settle_ms = connection
+            .and_then(|name| self.inner.connections.get(name))
+            .map_or(Connection::SETTLE_MS, |connection| connection.settle_ms);
+        let settled_at = intents.last.plus_ms(settle_ms);
+        if self.inner.clock.now() < settled_at {
+            return Err(Error::BadRequest(format!(
+                "the request of step `{step}` may still be on its way until {settled_at}: look at the provider after that"
+            )));
+        }
+        Ok(())
+    }
+
+    fn spoken(&self, word: &Word) -> Result<(), Error> {
         if self.inner.is_stopping() {
             return Err(Error::Stopping);
         }
-        named("name of the person", by.as_str())?;
-        bounded("comment", comment)
+        named("name of the person", word.by.as_str())?;
+        bounded("comment", word.comment.as_deref())
     }
 
     /// An end said by hand, checked like one that the step itself brings.

@@ -390,7 +390,8 @@ fn words(event: &Event) -> String {
         Event::StepInDoubt { error, .. } => format!("in doubt: {error}"),
         Event::IncidentRaised { error, .. } => format!("incident: {error}"),
         Event::StepResumed { by, not_done, comment, .. } => {
-            let what = if *not_done { "says that it did not happen, and has it tried again" } else { "has it tried again" };
+            let what =
+                if *not_done { "says that it did not happen, and has it tried again" } else { "has it tried again" };
             format!("{by} {what}{}", because(comment.as_ref()))
         }
         Event::StepsReset { steps, by, comment, .. } => {

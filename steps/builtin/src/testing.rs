@@ -36,7 +36,7 @@ pub(crate) fn directory() -> Directory {
 pub(crate) fn context() -> StepContext {
     let (run, step) = (RunId::new("r1"), StepId::new("it"));
     StepContext {
-        key: IdempotencyKey::of(&run, &step),
+        key: IdempotencyKey::of(&run, &step, 0),
         run,
         step,
         attempt: 1,

@@ -13,8 +13,8 @@ pub(crate) use step::Step;
 
 use crate::codes;
 use crate::findings::Findings;
-use engross_core::RetryPolicy;
 use engross_core::limits::STEPS_MAX;
+use engross_core::{OnError, RetryPolicy};
 use engross_source::yaml::Entry;
 use engross_source::{Node, Span, Value};
 use keys::{Unbuilt, check_keys, entries, require, scalar, text};
@@ -58,8 +58,8 @@ pub(crate) fn read<'a>(root: &'a Node, findings: &mut Findings<'a>) -> Option<Wo
     let title = root.get("title").filter(|node| text(findings, node, "`title`").is_some());
     let inputs = named(findings, root, "inputs", "an input's name");
     let (key, timeout_ms) = run(findings, root);
-    let retry = defaults(findings, root);
-    let steps = steps(findings, root, start, &retry);
+    let defaults = defaults(findings, root);
+    let steps = steps(findings, root, start, &defaults);
     let outputs = named(findings, root, "outputs", "an output's name");
     Some(Workflow { name: name.unwrap_or_default(), title, inputs, key, timeout_ms, steps, outputs })
 }
@@ -95,21 +95,29 @@ fn run<'a>(findings: &mut Findings<'_>, root: &'a Node) -> (Option<&'a Node>, Op
     (key, timeout)
 }
 
-fn defaults(findings: &mut Findings<'_>, root: &Node) -> RetryPolicy {
-    let policy = RetryPolicy::default();
-    let Some(node) = root.get("defaults") else { return policy };
-    if node.as_mapping().is_none() {
-        entries(findings, node, "`defaults`");
-        return policy;
-    }
-    check_keys(findings, node, "`defaults`", &["retry"], &[]);
-    match node.get("retry") {
-        Some(retry) => settings::retry(findings, retry, &policy),
-        None => policy,
-    }
+/// What holds for every step that does not say otherwise.
+#[derive(Default)]
+struct Defaults {
+    retry: RetryPolicy,
+    on_error: OnError,
 }
 
-fn steps<'a>(findings: &mut Findings<'a>, root: &'a Node, start: Span, retry: &RetryPolicy) -> Vec<Step<'a>> {
+fn defaults(findings: &mut Findings<'_>, root: &Node) -> Defaults {
+    let mut defaults = Defaults::default();
+    let Some(node) = root.get("defaults") else { return defaults };
+    if node.as_mapping().is_none() {
+        entries(findings, node, "`defaults`");
+        return defaults;
+    }
+    check_keys(findings, node, "`defaults`", &["retry", "on_error"], &[]);
+    if let Some(retry) = node.get("retry") {
+        defaults.retry = settings::retry(findings, retry, &defaults.retry);
+    }
+    defaults.on_error = settings::on_error(findings, node, OnError::default());
+    defaults
+}
+
+fn steps<'a>(findings: &mut Findings<'a>, root: &'a Node, start: Span, defaults: &Defaults) -> Vec<Step<'a>> {
     let example = "steps: { hello: { uses: notify, with: { … } } }";
     let Some(node) = require(findings, root, "steps", "a workflow", start, example) else { return Vec::new() };
     let all = entries(findings, node, "`steps`");
@@ -121,7 +129,7 @@ fn steps<'a>(findings: &mut Findings<'a>, root: &'a Node, start: Span, retry: &R
         let hint = format!("a step is an id and what it uses: `{example}`");
         findings.report(codes::MISSING_KEY, key_span(root, "steps"), "the workflow has no steps", Some(hint));
     }
-    all.iter().take(STEPS_MAX).map(|entry| step::read(findings, entry, retry)).collect()
+    all.iter().take(STEPS_MAX).map(|entry| step::read(findings, entry, defaults)).collect()
 }
 
 /// The place of a key of a mapping, or of the mapping.

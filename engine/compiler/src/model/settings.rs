@@ -84,9 +84,9 @@ pub(super) fn retry(findings: &mut Findings<'_>, node: &Node, base: &RetryPolicy
 }
 
 /// `on_error`.
-pub(super) fn on_error(findings: &mut Findings<'_>, node: &Node) -> OnError {
+pub(super) fn on_error(findings: &mut Findings<'_>, node: &Node, default: OnError) -> OnError {
     let choices = [("incident", OnError::Incident), ("fail", OnError::Fail), ("continue", OnError::Continue)];
-    choice(findings, node, "on_error", "`on_error`", &choices).unwrap_or_default()
+    choice(findings, node, "on_error", "`on_error`", &choices).unwrap_or(default)
 }
 
 /// One of a few words.

@@ -2,7 +2,7 @@
 
 use super::keys::{Unbuilt, check_keys, check_name, entries, require, scalar};
 use super::needs::{self, NeedItem};
-use super::settings;
+use super::{Defaults, settings};
 use crate::findings::Findings;
 use engross_core::{OnError, RetryPolicy};
 use engross_source::yaml::{Entry, Key};
@@ -42,7 +42,7 @@ impl Step<'_> {
 }
 
 /// Reads a step. One that is no mapping is a step all the same, so that what refers to it is not wrong too.
-pub(super) fn read<'a>(findings: &mut Findings<'a>, entry: &'a Entry, defaults: &RetryPolicy) -> Step<'a> {
+pub(super) fn read<'a>(findings: &mut Findings<'a>, entry: &'a Entry, defaults: &Defaults) -> Step<'a> {
     let (key, node) = (&entry.key, &entry.value);
     check_name(findings, &key.text, key.span, "a step's id");
     if node.as_mapping().is_none() {
@@ -61,7 +61,9 @@ pub(super) fn read<'a>(findings: &mut Findings<'a>, entry: &'a Entry, defaults: 
     let fallback = uses.map_or(key.span, |(_, span)| span);
     let condition = node.get("if");
     let needs = node.get("needs").map(|node| needs::read(findings, node)).unwrap_or_default();
-    let retry = node.get("retry").map_or_else(|| defaults.clone(), |retry| settings::retry(findings, retry, defaults));
+    let retry = node
+        .get("retry")
+        .map_or_else(|| defaults.retry.clone(), |retry| settings::retry(findings, retry, &defaults.retry));
     let timeout = node.get("timeout").and_then(|node| settings::span(findings, node, "`timeout`"));
     let connection = node.get("connection").and_then(|node| Some((scalar(findings, node, "`connection`")?, node.span)));
     Step {
@@ -75,7 +77,7 @@ pub(super) fn read<'a>(findings: &mut Findings<'a>, entry: &'a Entry, defaults: 
         condition,
         retry,
         timeout: timeout.map(|ms| (ms, super::key_span(node, "timeout"))),
-        on_error: settings::on_error(findings, node),
+        on_error: settings::on_error(findings, node, defaults.on_error),
         connection,
     }
 }

@@ -28,12 +28,22 @@ fn waits_for_a_person(work: &Work<'_>, step: &StepId) -> bool {
     on_error == Some(OnError::Incident) && !work.context.plan.handles(step, &OutcomeName::new("failed"))
 }
 
-pub(super) fn retry(
-    work: &mut Work<'_>,
-    step: &StepId,
-    by: Person,
-    comment: Option<String>,
-) -> Result<(), Rejection> {
+/// Refuses a word about an attempt that is past.
+pub(super) fn is_current(work: &Work<'_>, step: &StepId, attempt: Option<u32>) -> Result<(), Rejection> {
+    match (attempt, work.step(step)?) {
+        (
+            Some(spoken_of),
+            Some(
+                StepState::InDoubt { attempt, .. }
+                | StepState::Incident { attempt, .. }
+                | StepState::BackingOff { attempt, .. },
+            ),
+        ) if spoken_of != *attempt => Err(Rejection::OtherAttempt { step: step.clone(), spoken_of, last: *attempt }),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn retry(work: &mut Work<'_>, step: &StepId, by: Person, comment: Option<String>) -> Result<(), Rejection> {
     let attempt = match work.step(step)? {
         Some(StepState::Incident { input: None, .. }) => 0,
         Some(StepState::Incident { attempt, .. } | StepState::BackingOff { attempt, .. }) => attempt.saturating_add(1),

@@ -85,12 +85,24 @@ pub enum Rejection {
     #[error("step `{0}` has had this event, or does not want it")]
     NotWanted(StepId),
     /// A person's word about a step that needs none.
-    #[error("step `{step}` is {state}: only a step with an incident, one in doubt or one that tries again later can be helped")]
+    #[error(
+        "step `{step}` is {state}: only a step with an incident, one in doubt or one that tries again later can be helped"
+    )]
     NotStuck {
         /// The step.
         step: StepId,
         /// Where it stands.
         state: &'static str,
+    },
+    /// A person's word about an attempt that is not the last one any more.
+    #[error("this speaks of attempt {spoken_of} of step `{step}`, and the last one is {last}: look again first")]
+    OtherAttempt {
+        /// The step.
+        step: StepId,
+        /// The attempt that was meant.
+        spoken_of: u32,
+        /// The last attempt.
+        last: u32,
     },
     /// An outcome that the step does not have.
     #[error("step `{step}` ends as one of {known}")]
@@ -171,8 +183,14 @@ fn dispatch(work: &mut Work<'_>, input: Input) -> Result<(), Rejection> {
             cancel::cancel(work, by, reason, false);
             Ok(())
         }
-        Input::Retry { step, by, comment } => incident::retry(work, &step, by, comment),
-        Input::Answer { step, by, answer, comment } => incident::answer(work, &step, by, answer, comment),
+        Input::Retry { step, attempt, by, comment } => {
+            incident::is_current(work, &step, attempt)?;
+            incident::retry(work, &step, by, comment)
+        }
+        Input::Answer { step, attempt, by, answer, comment } => {
+            incident::is_current(work, &step, attempt)?;
+            incident::answer(work, &step, by, answer, comment)
+        }
         Input::Rerun { from, by, effects_again, comment } => rerun::rerun(work, &from, by, effects_again, comment),
         Input::Restarted => {
             restarted::restarted(work);

@@ -17,12 +17,12 @@ pub(super) fn rerun(
         return Err(Rejection::UnknownStep(from.clone()));
     }
     let following = work.context.plan.following(from);
-    let steps: Vec<StepId> =
-        following.iter().filter(|id| work.state.steps.contains_key(*id)).cloned().collect();
+    let steps: Vec<StepId> = following.iter().filter(|id| work.state.steps.contains_key(*id)).cloned().collect();
     if !steps.contains(from) {
         return Err(Rejection::NotStuck { step: from.clone(), state: "pending" });
     }
-    let under_way = named(work, &steps, |state| matches!(state, StepState::Running { .. } | StepState::BackingOff { .. }));
+    let under_way =
+        named(work, &steps, |state| matches!(state, StepState::Running { .. } | StepState::BackingOff { .. }));
     if !under_way.is_empty() || (work.state.cancel.is_some() && !work.state.status.is_over()) {
         return Err(Rejection::UnderWay(under_way.join(", ")));
     }

@@ -22,16 +22,28 @@ fn stuck(id: &str, needs: &str, effect: EffectClass) -> StepBuilder {
 }
 
 fn retry(step: &str) -> Input {
-    Input::Retry { step: StepId::new(step), by: Person::new("lena"), comment: None }
+    Input::Retry { step: StepId::new(step), attempt: None, by: Person::new("lena"), comment: None }
 }
 
 fn ended(step: &str, outcome: &str) -> Input {
     let answer = Answer::Ended(Completion::new(outcome, json!({ "id": "by-hand" })));
-    Input::Answer { step: StepId::new(step), by: Person::new("lena"), answer, comment: Some("seen it".into()) }
+    Input::Answer {
+        step: StepId::new(step),
+        attempt: None,
+        by: Person::new("lena"),
+        answer,
+        comment: Some("seen it".into()),
+    }
 }
 
 fn not_done(step: &str) -> Input {
-    Input::Answer { step: StepId::new(step), by: Person::new("lena"), answer: Answer::NotDone, comment: None }
+    Input::Answer {
+        step: StepId::new(step),
+        attempt: None,
+        by: Person::new("lena"),
+        answer: Answer::NotDone,
+        comment: None,
+    }
 }
 
 fn rerun(from: &str, effects_again: bool) -> Input {
@@ -68,7 +80,15 @@ fn a_person_says_how_a_step_ended_that_cannot() {
     w.give(ended("create", "flying")).give(not_done("create")).give(ended("create", "succeeded"));
     w.intend("send", 1).fails("send", 1, away().maybe_done());
     w.give(retry("send")).give(not_done("send"));
-    w.intend("send", 2).fails("send", 2, away().maybe_done()).give(ended("send", "succeeded"));
+    // The same word once more, after the next doubt: it was said of the first attempt.
+    let again = Input::Answer {
+        step: StepId::new("send"),
+        attempt: Some(1),
+        by: Person::new("lena"),
+        answer: Answer::NotDone,
+        comment: None,
+    };
+    w.intend("send", 2).fails("send", 2, away().maybe_done()).give(again).give(ended("send", "succeeded"));
     assert_eq!(w.status(), RunStatus::Succeeded);
     assert_snapshot!(w.trace);
 }

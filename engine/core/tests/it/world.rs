@@ -195,12 +195,7 @@ impl World {
         self.give(Input::Cancel { by: Person::new("ada"), reason: None })
     }
 
-    pub(crate) fn look(
-        &mut self,
-        step: &str,
-        check: u32,
-        result: Result<Option<Completion>, StepError>,
-    ) -> &mut Self {
+    pub(crate) fn look(&mut self, step: &str, check: u32, result: Result<Option<Completion>, StepError>) -> &mut Self {
         self.give(Input::CheckFinished { step: StepId::new(step), check, result, random: 0 })
     }
 

@@ -130,7 +130,9 @@ impl World {
     }
 
     pub(crate) fn compile(&self, steps: &str) -> (Compiled, SourceFile) {
-        let text = format!("schema: engross/v1\nname: test\n{steps}");
+        // What fails ends there, so that tests see how; those about incidents say so themselves.
+        let defaults = if steps.contains("defaults:") { "" } else { "defaults: { on_error: fail }\n" };
+        let text = format!("schema: engross/v1\nname: test\n{defaults}{steps}");
         let file = SourceFile::new("test.yaml", &text);
         let compiled = self.engine.compile(&file).unwrap_or_else(|found| {
             let found: Vec<String> = found.iter().map(|d| format!("{d:?}")).collect();

@@ -42,25 +42,29 @@ impl World {
             (made.is_some(), Answer::Ended(Completion::new(good.as_str(), json!({ "object": object }))));
         let failed = Answer::Ended(Completion::new("failed", serde_json::Value::Null));
         let in_doubt = match state {
-            // A doubt this young is not the one they looked into: they will be asked about it.
+            // The request may still be on its way: the shell refuses a word about it so soon.
             StepState::InDoubt { since, .. } if self.wall().ms_since(*since) < 2 * SETTLE_MS => return None,
             StepState::InDoubt { .. } => true,
             StepState::Incident { .. } => false,
             _ => return None,
         };
+        let attempt = match state {
+            StepState::InDoubt { attempt, .. } | StepState::Incident { attempt, .. } => Some(*attempt),
+            _ => None,
+        };
         let (step, by, comment) = (step.clone(), Person::new("rita@sales.example"), None);
         // Without races, nothing is left to chance: the step is passed over.
         if !in_doubt && self.fates.shape.races && self.dice.percent(60) {
             self.hit(Fault::TriedAgainByHand);
-            return Some(Input::Retry { step, by, comment });
+            return Some(Input::Retry { step, attempt, by, comment });
         }
         if in_doubt && !happened && self.dice.percent(70) {
             self.hit(Fault::SaidNotDone);
-            return Some(Input::Answer { step, by, answer: Answer::NotDone, comment });
+            return Some(Input::Answer { step, attempt, by, answer: Answer::NotDone, comment });
         }
         self.hit(Fault::SaidHowItEnded);
         let answer = if in_doubt && !happened { failed } else { ended };
-        Some(Input::Answer { step, by, answer, comment })
+        Some(Input::Answer { step, attempt, by, answer, comment })
     }
 
     /// Somebody has a run go on from one of its steps once more.

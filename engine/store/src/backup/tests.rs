@@ -4,8 +4,8 @@ use super::*;
 use crate::conformance::samples;
 use crate::{Commit, Conflict, InboxQuery, MemoryStore, RunHead, RunQuery, Store, StoredPlan, Write};
 use engross_core::{
-    Deadline, Event, JOURNAL_VERSION, OutcomeName, Person, Plan, Record, RecordHash, RunId, RunStatus, StepId, TimerKind, Timestamp, Wait, WaitKind,
-    fold,
+    Deadline, Event, JOURNAL_VERSION, OutcomeName, Person, Plan, Record, RecordHash, RunId, RunStatus, StepId,
+    TimerKind, Timestamp, Wait, WaitKind, fold,
 };
 use serde_json::{Value, json};
 use std::io;

@@ -2,8 +2,8 @@
 
 use crate::{Commit, InboxEntry, RunHead, StoredPlan, Timer, WaitRow, Write};
 use engross_core::{
-    Event, EventId, JOURNAL_VERSION, Person, PlanDefinition, PlanDigest, ReceivedEvent, Record, RecordHash, RunId, RunStatus,
-    StepId, Subscription, Summary, TimerId, TimerKind, Timestamp,
+    Event, EventId, JOURNAL_VERSION, Person, PlanDefinition, PlanDigest, ReceivedEvent, Record, RecordHash, RunId,
+    RunStatus, StepId, Subscription, Summary, TimerId, TimerKind, Timestamp,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

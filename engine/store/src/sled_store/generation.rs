@@ -28,6 +28,21 @@ pub(super) struct Generation {
     pub(super) durable: Durable,
 }
 
+/// Sled writes a snapshot of its index under another name first, and takes what an end of the process left half written
+/// for a whole one at the next open (0.34.7 looks for a suffix that it does not use). The whole one before it is still there.
+fn remove_half_snapshots(sled_dir: &Path) -> io::Result<()> {
+    let mut any = false;
+    for entry in fs::read_dir(sled_dir)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(&path)?;
+            any = true;
+        }
+    }
+    if any { sync_dir(sled_dir) } else { Ok(()) }
+}
+
 impl Generation {
     /// Opens the generation that is the store, and removes what is left of others.
     pub(super) fn open_current(dir: &Path) -> Result<Self> {
@@ -49,6 +64,7 @@ impl Generation {
         let failed = |e: io::Error| Error::Io(format!("{} cannot be opened: {e}", sled_dir.display()));
         create_private_dir(&sled_dir).map_err(failed)?;
         wait_until_free(&sled_dir).map_err(failed)?;
+        remove_half_snapshots(&sled_dir).map_err(failed)?;
         let config = sled::Config::new().path(&sled_dir).cache_capacity(SLED_CACHE_BYTES).flush_every_ms(None);
         let db = guarded("opening it", || config.open().map_err(Error::from))?;
         let durable = Durable::open(&sled_dir).map_err(failed)?;

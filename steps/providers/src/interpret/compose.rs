@@ -14,7 +14,7 @@ use crate::template::Scope;
 use async_trait::async_trait;
 use engross_step_api::{
     Completion, Connection, EffectClass, ErrorClass, IdempotencyKey, OutcomeKind, OutcomeSpec, Preview, Reconciled,
-    Step, StepContext, StepError, StepId, StepKind, StepResult, StepSpec,
+    Step, StepContext, StepError, StepKind, StepResult, StepSpec,
 };
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -71,8 +71,7 @@ impl Sequence {
 
     /// The context of one part: a key of its own, so that no two effects have one.
     fn context(context: &StepContext, part: &Part) -> StepContext {
-        let step = StepId::new(format!("{}/{}", context.step, part.name));
-        StepContext { key: IdempotencyKey::of(&context.run, &step), ..context.clone() }
+        StepContext { key: context.key.part(&part.name), ..context.clone() }
     }
 
     fn operation(&self, part: &Part) -> Result<&Operation, StepError> {

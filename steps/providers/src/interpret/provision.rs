@@ -6,10 +6,7 @@ use super::{Core, action};
 use crate::limits::HOOKS_MAX;
 use crate::manifest::{Call, HookList, Per, Provision};
 use crate::template::text_of;
-use engross_step_api::{
-    ErrorClass, HookStanding, IdempotencyKey, ProvisionAct, Provisioned, ProvisionedHook, StepContext, StepError,
-    StepId,
-};
+use engross_step_api::{ErrorClass, HookStanding, ProvisionAct, Provisioned, ProvisionedHook, StepContext, StepError};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -146,8 +143,8 @@ async fn acted(
     names: &[(&str, Value)],
     events: &[String],
 ) -> Result<Value, StepError> {
-    let step = StepId::new(format!("{}/{}/{}", context.step, call.operation, events.join("+")));
-    let context = StepContext { key: IdempotencyKey::of(&context.run, &step), ..context.clone() };
+    let key = context.key.part(&format!("{}/{}", call.operation, events.join("+")));
+    let context = StepContext { key, ..context.clone() };
     let session = Session::new(core, &context)?;
     let operation = session.operation(&call.operation)?;
     let names: Map<String, Value> = names.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect();

@@ -201,7 +201,7 @@ pub(crate) fn context(connection: Connection) -> StepContext {
 pub(crate) fn context_with(connection: Connection, files: Arc<Memory>) -> StepContext {
     install_crypto();
     let (run, step) = (RunId::new("018f-run"), StepId::new("a_step"));
-    let key = IdempotencyKey::of(&run, &step);
+    let key = IdempotencyKey::of(&run, &step, 0);
     StepContext {
         run,
         step,
