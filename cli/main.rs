@@ -15,6 +15,7 @@ mod host;
 mod offline;
 mod sandboxed;
 mod sources;
+mod triggers;
 mod ui;
 mod upkeep;
 

@@ -16,6 +16,7 @@ pub mod sandbox;
 pub mod schema;
 pub mod serve;
 pub mod store;
+pub mod triggers;
 pub mod validate;
 pub mod who_approves;
 
@@ -46,6 +47,7 @@ pub async fn run(args: Args) -> Exit {
             Command::Incidents(incidents) => incidents::run(incidents, &config).await,
             Command::InDoubt(in_doubt) => in_doubt::run(in_doubt, &config).await,
             Command::Events(events) => events::run(events, &config).await,
+            Command::Triggers(triggers) => triggers::run(triggers, &config).await,
             Command::Hooks(hooks) => hooks::run(&hooks, &config).await,
             Command::Store(store) => store::run(store, &config).await,
             Command::Fsck(fsck) => store::fsck::run(fsck, &config).await,
