@@ -30,6 +30,11 @@ pub async fn run(args: Args) -> Exit {
         let config = match &args.command {
             // These need no configuration, and must work beside a broken one.
             Command::Demo(_) | Command::Sandbox(_) | Command::Explain(_) => config::Config::default(),
+            // An editor needs the schema most where the file is wrong.
+            Command::Schema(_) => config::load(args.config.as_deref()).unwrap_or_else(|error| {
+                ui::note(&format!("{error:#}\nthe schema is that without a configuration"));
+                config::Config::default()
+            }),
             _ => config::load(args.config.as_deref())?,
         };
         match args.command {
