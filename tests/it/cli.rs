@@ -23,6 +23,8 @@ async fn the_manual() {
         "serve",
         "runs",
         "approvals",
+        "incidents",
+        "in-doubt",
         "store",
         "fsck",
         "events",
@@ -33,6 +35,12 @@ async fn the_manual() {
     ] {
         manual.push_str(&format!("\n# engross {verb}\n\n"));
         manual.push_str(&text(&lab.output(&[verb, "--help"]).stdout));
+    }
+    for verb in
+        [["runs", "retry"], ["runs", "skip"], ["runs", "rerun"], ["in-doubt", "happened"], ["in-doubt", "not-done"]]
+    {
+        manual.push_str(&format!("\n# engross {}\n\n", verb.join(" ")));
+        manual.push_str(&text(&lab.output(&[verb[0], verb[1], "--help"]).stdout));
     }
     assert_snapshot!(manual);
 }

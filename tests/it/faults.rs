@@ -63,19 +63,34 @@ async fn garbage_instead_of_an_answer_is_looked_up_too() {
     assert_eq!(lab.sandbox.counters().contracts_created, 1, "{shown}");
 }
 
+/// The example, whose failures end it.
+fn failing(file: &str) {
+    let text = std::fs::read_to_string(file).unwrap();
+    let failing = text.replacen("defaults:\n", "defaults:\n  on_error: fail\n", 1);
+    assert_ne!(failing, text, "the example has no defaults now");
+    std::fs::write(file, failing).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_fails_the_run_in_the_providers_words() {
+async fn a_refusal_is_told_in_the_providers_words_whether_it_waits_for_a_person_or_fails_the_run() {
     let lab = Lab::new().await;
     let file = lab.nda();
+    let file = file.to_str().unwrap();
     let _serve = lab.serve();
     let mut inputs = lab.inputs("Acme");
     inputs["template_id"] = json!("no-such-template");
     let inputs = inputs.to_string();
-    let output = lab.output(&["run", file.to_str().unwrap(), "--input", &inputs]);
-    assert_eq!(output.status.code(), Some(1));
-    let said = text(&output.stdout);
-    assert!(said.contains("failed"), "{said}");
-    assert!(said.contains("emplate"), "the provider's words are not told: {said}");
+    for (key, status, ended) in [("a", "running", "has an incident"), ("b", "failed", "failed: ")] {
+        if status == "failed" {
+            failing(file);
+        }
+        let output = lab.output(&["run", file, "--input", &inputs, "--key", key]);
+        assert_eq!(output.status.code(), Some(1));
+        let (told, said) = (text(&output.stdout), text(&output.stdout) + &text(&output.stderr));
+        assert!(told.contains(ended), "{said}");
+        assert!(said.contains("emplate"), "the provider's words are not told: {said}");
+        assert_eq!(lab.runs().await[0]["status"], status, "{said}");
+    }
     assert_eq!(lab.sandbox.counters().contracts_created, 0);
 }
 
@@ -125,6 +140,7 @@ async fn a_provider_that_never_takes_it_fails_the_run_in_its_words_and_the_key_i
     let lab = Lab::new().await;
     lab.fault(json!([{ "on": "create_contract", "times": 6, "do": { "status": { "code": 500 } } }])).await;
     let file = quick(&lab);
+    failing(&file);
     let _serve = lab.serve();
     let inputs = lab.inputs("Acme").to_string();
     let start = || lab.json(&["run", &file, "--input", &inputs, "--detach", "--format", "json"]);

@@ -12,6 +12,7 @@ mod examples;
 mod faults;
 mod golden;
 mod house;
+mod incidents;
 mod kill;
 mod lab;
 mod many_kills;

@@ -208,9 +208,10 @@ async fn whoever_follows_a_run_in_doubt_is_told_what_to_do() {
     let runs = lab.runs().await;
     let run = runs[0]["id"].as_str().unwrap();
     assert_eq!(text(&output.stdout), format!("run {run} in doubt\n"));
-    let hint = format!("`engross runs cancel {run}`");
+    let ways = ["in-doubt happened", "in-doubt not-done", "runs cancel"].map(|verb| format!("engross {verb} {run}"));
     let check = |said: String| {
-        for fact in ["create (juro_v2/create_contract): ", "it may have happened all the same", &hint] {
+        let facts = ["create (juro_v2/create_contract): in doubt", "it may have happened all the same"];
+        for fact in facts.into_iter().chain(ways.iter().map(String::as_str)) {
             assert!(said.contains(fact), "`{fact}` is not told: {said}");
         }
     };
