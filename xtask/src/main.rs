@@ -9,7 +9,8 @@ use std::time::Instant;
 
 const HELP: &str = "cargo xtask CHORE
 
-  check      formats, lints and tests everything, and compares what is generated; installs what it needs
+  check      formats, lints and tests everything, simulates, and compares what is generated; installs what it needs;
+             with --quick without the simulation
   schemas    writes schemas/ from the code
   sim        runs the simulator: cargo xtask sim --seeds 10000, cargo xtask sim --seed 7 --trace
   bench      measures the engine beside its store and its disk: cargo xtask bench --quick
@@ -20,7 +21,7 @@ const HELP: &str = "cargo xtask CHORE
 fn main() -> ExitCode {
     let chore = std::env::args().nth(1).unwrap_or_default();
     let done = match chore.as_str() {
-        "check" => check(),
+        "check" => quick().and_then(check),
         "schemas" => schemas(),
         "sim" => sim(),
         "bench" => bench(),
@@ -54,14 +55,37 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
+/// How many simulated weeks a check plays.
+const SEEDS: &str = "10000";
+
+/// How many runs a check compares between the core and the reference interpreter.
+const REFERENCE_RUNS: &str = "20000";
+
+/// Whether a check may leave out what takes long.
+fn quick() -> Result<bool> {
+    let said: Vec<String> = std::env::args().skip(2).collect();
+    match said.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => Ok(false),
+        ["--quick"] => Ok(true),
+        _ => bail!("`check` knows only `--quick`, not `{}`", said.join(" ")),
+    }
+}
+
 /// Everything that must hold before a change lands.
-fn check() -> Result<()> {
+fn check(quick: bool) -> Result<()> {
     let began = Instant::now();
     components()?;
     step("formatting", "cargo", &["fmt", "--all", "--check"])?;
     step("lints", "cargo", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
     step("tests", "cargo", &["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"])?;
     generated()?;
+    if quick {
+        print("== simulation: left out, as --quick says; `cargo xtask check` has it");
+    } else {
+        step("building the simulator", "cargo", &["build", "--quiet", "--release", "--locked", "-p", "engross-sim"])?;
+        simulate("simulation", &["--seeds", SEEDS])?;
+        simulate("reference", &["--reference", REFERENCE_RUNS])?;
+    }
     print(&format!("check passed in {} s", began.elapsed().as_secs()));
     Ok(())
 }
@@ -80,9 +104,12 @@ fn components() -> Result<()> {
 /// Runs the simulator with what is said after the chore's name.
 fn sim() -> Result<()> {
     let said: Vec<String> = std::env::args().skip(2).collect();
-    let mut args = vec!["run", "--quiet", "--release", "--locked", "-p", "engross-sim", "--"];
-    args.extend(said.iter().map(String::as_str));
-    step("simulation", "cargo", &args)
+    simulate("simulation", &said.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn simulate(what: &str, said: &[&str]) -> Result<()> {
+    let run = ["run", "--quiet", "--release", "--locked", "-p", "engross-sim", "--"];
+    step(what, "cargo", &[&run, said].concat())
 }
 
 /// Measures with what is said after the chore's name. Nothing else is printed: what comes may be JSON.
