@@ -1,6 +1,7 @@
 //! `engross validate`: every mistake that can be known before a run.
 //!
-//! It reads files and prints; what is a mistake is decided by the compiler and by the configuration's parser.
+//! It reads files and prints; what is a mistake is decided by the compiler, by the policies' own check and by the
+//! configuration's parser.
 
 use crate::commands::explain;
 use crate::config::{Config, Text};
@@ -23,8 +24,9 @@ const DEFAULT_FOLDER: &str = "workflows";
 /// Threads that compile at once, at most.
 const THREADS_MAX: usize = 8;
 
-/// Check workflow files; nothing is sent.
+/// Check workflow files and policies; nothing is sent.
 ///
+/// A file whose name ends with `.policy.yaml` is a policy, and its own tests must pass.
 /// Findings are printed to stdout as `path:line:col: error[CODE] message`, with the source line and a hint; `engross explain CODE`
 /// tells more about one. With an engross.yaml, connections are checked as well.
 #[derive(Debug, Args)]
@@ -179,6 +181,10 @@ fn check_all(paths: &[PathBuf], catalog: &(dyn Catalog + Sync)) -> Result<Vec<(S
 fn check(path: &Path, catalog: &dyn Catalog) -> Result<(SourceFile, Vec<Diagnostic>)> {
     Ok(match sources::read(path)? {
         sources::Read::NotText(file, diagnostic) => (file, vec![*diagnostic]),
+        sources::Read::Text(file) if engross_policy::is_policy_file(path) => {
+            let found = engross_policy::check(&file);
+            (file, found)
+        }
         sources::Read::Text(file) => {
             let found = match engross_compiler::compile(&file, catalog) {
                 Ok(compiled) => compiled.warnings,

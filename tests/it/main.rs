@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
 
 mod answers;
+mod approvals;
 mod broken;
 mod cli;
 mod codes;

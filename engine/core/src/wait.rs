@@ -33,7 +33,7 @@ pub enum WaitKind {
         look_first: bool,
     },
     /// For people to decide.
-    Approval(Approval),
+    Approval(Box<Approval>),
 }
 
 /// Which events wake a step.

@@ -211,8 +211,8 @@ mod tests {
         check(
             Approve,
             Some(json!({ "amount": 0, "x": 1 })),
-            "what was filled in does not fit: `form`: Additional properties are not allowed ('x' was unexpected); \
-             `form.amount`: 0 is less than the minimum of 1",
+            "what was filled in does not fit: `form.amount`: 0 is less than the minimum of 1; \
+             `form`: Additional properties are not allowed ('x' was unexpected)",
         );
         check(Approve, Some(json!([])), "a form is an object: the name of each field, and its value");
         check(Reject, None, "nothing");

@@ -20,7 +20,7 @@ fn world(quorum: u32) -> World {
         ..Approval::default()
     };
     let deadline = Some(Deadline { at: Timestamp::from_millis(1_000), outcome: OutcomeName::new("expired") });
-    w.park("approve", Wait { kind: WaitKind::Approval(approval), deadline });
+    w.park("approve", Wait { kind: WaitKind::Approval(Box::new(approval)), deadline });
     w.trace.clear();
     w
 }
@@ -88,7 +88,7 @@ fn staged(stages: Vec<Stage>) -> World {
     };
     let deadline =
         Some(Deadline { at: Timestamp::from_millis(0).plus_ms(10 * DAY), outcome: OutcomeName::new("expired") });
-    w.park("approve", Wait { kind: WaitKind::Approval(approval), deadline });
+    w.park("approve", Wait { kind: WaitKind::Approval(Box::new(approval)), deadline });
     w
 }
 

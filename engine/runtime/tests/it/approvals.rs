@@ -102,9 +102,9 @@ fn long_question() -> Wait {
         form: form.into(),
         remind: Some(Remind { every_ms: 60_000, max: 1 }),
         escalate: vec![Escalation { after_ms: 120_000, to: vec!["leads".into()], people: vec!["gc".into()] }],
-        ..approval
+        ..*approval
     };
-    Wait { kind: WaitKind::Approval(approval), deadline }
+    Wait { kind: WaitKind::Approval(Box::new(approval)), deadline }
 }
 
 #[tokio::test(flavor = "multi_thread")]

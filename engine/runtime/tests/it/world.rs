@@ -330,5 +330,5 @@ pub(crate) fn question(quorum: u32, expires_at: Option<Timestamp>) -> Wait {
         ..Approval::default()
     };
     let deadline = expires_at.map(|at| Deadline { at, outcome: OutcomeName::new("expired") });
-    Wait { kind: WaitKind::Approval(approval), deadline }
+    Wait { kind: WaitKind::Approval(Box::new(approval)), deadline }
 }

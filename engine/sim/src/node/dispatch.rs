@@ -349,7 +349,7 @@ pub(crate) fn wait_of(spec: &PlanStep, requester: &Person, input: &Value, now: T
                 forbid: if forbid { vec![requester.clone()] } else { Vec::new() },
                 ..Approval::default()
             };
-            Wait { kind: WaitKind::Approval(approval), deadline: deadline(number("expires_ms"), "expired") }
+            Wait { kind: WaitKind::Approval(Box::new(approval)), deadline: deadline(number("expires_ms"), "expired") }
         }
         uses::EVENT => {
             let order = input.get("order").map(Value::to_string).unwrap_or_default();

@@ -147,7 +147,7 @@ fn wait(context: &StepContext, input: Input) -> Result<Wait, StepError> {
             "ask more people, or lower the quorum; with `forbid: [requester]`, whoever starts the run does not count",
         )
     })?;
-    Ok(Wait { kind: WaitKind::Approval(approval), deadline })
+    Ok(Wait { kind: WaitKind::Approval(Box::new(approval)), deadline })
 }
 
 fn resolve(context: &StepContext, stage: StageInput, problems: &mut Vec<String>) -> Stage {
