@@ -34,6 +34,14 @@ pub(crate) fn was_cancelled(store: &MemoryStore, run: &RunId) -> bool {
     journal(store, run).iter().any(|record| matches!(record.event, Event::CancelRequested { .. }))
 }
 
+/// Whether there is a fact of this type, and of this step where one is named.
+pub(crate) fn is_noted(store: &MemoryStore, run: &RunId, kind: &str, step: Option<&str>) -> bool {
+    journal(store, run).iter().any(|record| {
+        let fact = serde_json::to_value(&record.event).unwrap();
+        fact["type"] == kind && step.is_none_or(|step| fact["step"] == step)
+    })
+}
+
 pub(crate) fn was_resumed(store: &MemoryStore, run: &RunId, step: &str) -> bool {
     journal(store, run).iter().any(|r| matches!(&r.event, Event::StepResumed { step: of, .. } if of.as_str() == step))
 }
@@ -142,6 +150,8 @@ fn acts(case: &Case, stage: &Stage, found: &mut Vec<String>) {
             What::Cancel => was_cancelled(&stage.store, run),
             What::Event { kind, .. } => entries(format!("event:{kind}")) > 0,
             What::Hook { object, .. } => entries(format!("acme:{object}")) > 0,
+            What::Delegate { step, .. } => is_noted(&stage.store, run, "delegated", Some(step)),
+            What::Change { step } => is_noted(&stage.store, run, "approval_reset", Some(step)),
             What::Retry { step } => was_resumed(&stage.store, run, step),
             What::Skip { step } => was_ended_by_hand(&stage.store, run, step),
             What::Rerun { from } => was_reset(&stage.store, run, from),

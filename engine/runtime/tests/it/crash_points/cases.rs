@@ -52,6 +52,8 @@ pub(crate) enum When {
     Stuck(&'static str),
     /// Nobody knows whether the step's effect happened.
     Doubted(&'static str),
+    /// The journal has a fact of this type.
+    Noted(&'static str),
     /// The run has ended.
     Over,
 }
@@ -81,6 +83,16 @@ pub(crate) enum What {
     },
     /// Somebody puts right, at the provider, what keeps this step from working.
     Mend {
+        step: &'static str,
+    },
+    /// Somebody hands on what they are asked.
+    Delegate {
+        step: &'static str,
+        by: &'static str,
+        to: &'static str,
+    },
+    /// What people are asked about was changed.
+    Change {
         step: &'static str,
     },
     /// The step is tried again.
@@ -297,6 +309,30 @@ outputs: { by: '{{ steps.ask.outputs.decided_by }}' }",
   ask: { uses: approval, with: { title: Send it?, stages: [{ from: [legal], quorum: 2 }], expires_in: 7d } }
   a: { uses: acme/send, with: { name: x }, needs: [ask] }
   b: { uses: acme/put, with: { name: x }, needs: [{ any: [ask.rejected, ask.expired] }] }",
+            )
+        },
+        Case {
+            acts: vec![
+                act(When::Noted("escalated"), yes("ask", "max@acme.example")),
+                act(When::Now, What::Change { step: "ask" }),
+                act(When::Now, What::Delegate { step: "ask", by: LENA, to: "zoe@acme.example" }),
+                act(When::Now, yes("ask", "zoe@acme.example")),
+                act(When::Now, yes("ask", OMAR)),
+            ],
+            ..case(
+                "approved_after_all",
+                "succeeded",
+                "steps:
+  ask:
+    uses: approval
+    with:
+      title: Send it?
+      stages: [{ from: [legal], quorum: 2 }]
+      remind: { every: 1d, max: 2 }
+      escalate: [{ after: 60h, to: [leads] }]
+      expires_in: 7d
+  a: { uses: acme/send, with: { name: x }, needs: [ask] }
+outputs: { by: '{{ steps.ask.outputs.decided_by }}' }",
             )
         },
         Case {

@@ -72,6 +72,7 @@ pub(crate) fn is_time(store: &MemoryStore, ledger: &Ledger, act: &Act, known: &A
         When::BackingOff(name) => matches!(step(name), Some(StepState::BackingOff { .. })),
         When::Stuck(name) => matches!(step(name), Some(StepState::Incident { .. })),
         When::Doubted(name) => matches!(step(name), Some(StepState::InDoubt { .. })),
+        When::Noted(kind) => super::audit::is_noted(store, run, kind, None),
         When::Over => state.as_ref().is_some_and(|state| state.status.is_over()),
         When::Looked(name) => matches!(step(name), Some(StepState::Waiting { checked: 1.., .. })),
     }
@@ -99,6 +100,23 @@ pub(crate) async fn act(engine: &Engine, store: &MemoryStore, ledger: &Ledger, a
         What::Becomes { object, outcome } => {
             ledger.becomes(object, outcome);
             Answer::Acknowledged
+        }
+        What::Delegate { step, by, to } => {
+            match engine.delegate(run, &step.into(), Person::new(by), Person::new(to), None).await {
+                Err(Error::Rejected(_)) if super::audit::is_noted(store, run, "delegated", Some(step)) => {
+                    Answer::Acknowledged
+                }
+                delegated => answer(delegated),
+            }
+        }
+        What::Change { step } => {
+            let (sha256, by) = ("5a".repeat(32), Person::new("ada@acme.example"));
+            match engine.subject_changed(run, &step.into(), sha256, by, None).await {
+                Err(Error::Rejected(_)) if super::audit::is_noted(store, run, "approval_reset", Some(step)) => {
+                    Answer::Acknowledged
+                }
+                changed => answer(changed),
+            }
         }
         What::Mend { step } => {
             ledger.mend(step);

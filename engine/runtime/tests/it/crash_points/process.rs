@@ -157,14 +157,16 @@ impl Stage {
         let mut registry = Registry::new();
         engross_builtin::register(&mut registry, &engross_builtin::HttpPolicy::default()).unwrap();
         registry.add_provider(self.ledger.provider()).unwrap();
-        let people = ["lena@acme.example", "omar@acme.example"].map(Person::new).to_vec();
+        let group = |name: &str, people: &[&str]| (name.to_string(), people.iter().copied().map(Person::new).collect());
+        let groups =
+            [group("legal", &["lena@acme.example", "omar@acme.example"]), group("leads", &["max@acme.example"])];
         let options = Options {
             store: line.clone(),
             committer: Committer::start(line.clone()),
             files: Arc::new(NoFiles),
             registry: Arc::new(registry),
             connections: BTreeMap::from([connection("acme")]),
-            directory: Arc::new(Directory::new(BTreeMap::from([("legal".to_string(), people)]))),
+            directory: Arc::new(Directory::new(BTreeMap::from(groups))),
             evaluator: Arc::new(TeraEvaluator::new()),
             clock: self.clock.clone(),
             ids: self.ids.clone(),

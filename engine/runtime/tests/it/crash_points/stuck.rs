@@ -5,7 +5,7 @@ use super::cases::{AfterCrash, Case, LENA, What, When, act, case, yes};
 use super::ledger::Mood;
 
 pub(super) fn cases() -> Vec<Case> {
-    [incidents(), doubts(), again()].into_iter().flatten().collect()
+    [incidents(), passed_over(), doubts(), again()].into_iter().flatten().collect()
 }
 
 fn incidents() -> Vec<Case> {
@@ -34,6 +34,11 @@ outputs: { id: '{{ steps.b.outputs.id }}' }",
   b: { uses: acme/send, with: { name: '{{ steps.a.outputs.id }}' } }",
             )
         },
+    ]
+}
+
+fn passed_over() -> Vec<Case> {
+    vec![
         Case {
             moods: vec![("a", Mood::Broken)],
             acts: vec![act(When::Stuck("a"), What::Skip { step: "a" })],
