@@ -6,6 +6,7 @@
 mod attempt;
 mod cancel;
 mod check;
+mod compensate;
 mod decision;
 mod incident;
 mod matched;
@@ -17,8 +18,8 @@ mod timer;
 
 use crate::approval::Refusal;
 use crate::{
-    Command, Evaluate, Event, Input, JOURNAL_VERSION, Plan, Record, RunState, RunStatus, StepId, StepState, Timestamp,
-    apply, outstanding,
+    Command, Evaluate, Event, Input, JOURNAL_VERSION, Plan, PlanStep, Record, RunState, RunStatus, StepId, StepState,
+    Timestamp, apply, outstanding,
 };
 use std::collections::BTreeSet;
 
@@ -116,7 +117,7 @@ pub enum Rejection {
     #[error("`{0}` is an approval: only those who are asked can approve, by `engross approvals approve`")]
     NotByHand(StepId),
     /// The run is given up, and nothing of it begins any more.
-    #[error("the run is being cancelled, and nothing of it begins any more")]
+    #[error("the run is ending already, and nothing of it begins any more but what undoes it")]
     GivenUp,
     /// A re-run of steps of which some are under way.
     #[error("this can be run again once nothing of it is under way any more ({0})")]
@@ -132,6 +133,9 @@ pub enum Rejection {
         /// Its need, as the file writes it.
         need: String,
     },
+    /// A re-run of what builds on something that has been undone.
+    #[error("{0} has been undone: run that again")]
+    Undone(String),
     /// A template that the start itself needs cannot be evaluated.
     #[error(transparent)]
     Template(#[from] crate::EvalError),
@@ -180,6 +184,9 @@ fn dispatch(work: &mut Work<'_>, input: Input) -> Result<(), Rejection> {
         Input::EventMatched { step, event } => matched::matched(work, &step, event),
         Input::Decision { step, decision } => decision::decide(work, &step, decision),
         Input::Cancel { by, reason } => {
+            if work.state.ending.is_some() {
+                return Err(Rejection::GivenUp);
+            }
             cancel::cancel(work, by, reason, false);
             Ok(())
         }
@@ -225,6 +232,11 @@ impl Work<'_> {
         let hash = self.state.hash.next(v, seq, at, &event);
         (self.state.seq, self.state.hash) = (seq, hash);
         self.records.push(Record { v, seq, at, event, hash });
+    }
+
+    /// Whether nothing of a step begins any more because the run is given up. What undoes a run begins all the same.
+    fn is_given_up(&self, step: &StepId) -> bool {
+        self.state.cancel.is_some() && PlanStep::undone_by(step).is_none()
     }
 
     fn now(&self) -> Timestamp {
