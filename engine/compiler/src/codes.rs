@@ -42,6 +42,7 @@ codes! {
     NEEDS_CONTRADICT = "E0233", "a step needs two outcomes of which only one can be reached";
     CYCLE = "E0234", "steps need each other in a circle";
     NEEDS_ITSELF = "E0235", "a step needs itself";
+    UNDONE_BY_WAIT = "E0236", "a step is undone by one that waits";
     PLAN = "E0298", "the plan cannot be built";
     TOO_MANY_FINDINGS = "E0299", "there are more findings than are shown";
     TEMPLATE_SYNTAX = "E0301", "a template is not well formed";

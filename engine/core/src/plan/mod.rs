@@ -99,6 +99,11 @@ impl Plan {
         self.definition.steps.get(*undone)?.compensate.as_deref()
     }
 
+    /// All steps: those of [`Plan::ordered`], then those that undo others.
+    pub fn all(&self) -> impl Iterator<Item = &PlanStep> {
+        self.ordered().chain(self.undoing())
+    }
+
     /// The steps that undo others, in the order of those.
     pub fn undoing(&self) -> impl Iterator<Item = &PlanStep> {
         self.ordered().filter_map(|step| step.compensate.as_deref())
