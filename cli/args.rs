@@ -49,6 +49,10 @@ pub enum Command {
     #[command(subcommand)]
     Approvals(commands::approvals::Approvals),
     #[command(subcommand)]
+    Incidents(commands::incidents::Incidents),
+    #[command(subcommand)]
+    InDoubt(commands::in_doubt::InDoubt),
+    #[command(subcommand)]
     Store(commands::store::Store),
     Fsck(commands::store::fsck::Fsck),
     #[command(subcommand)]

@@ -110,6 +110,41 @@ impl Client {
         self.send(Method::POST, &format!("/api/v1/runs/{}/cancel", segment(run.as_str())), Some(request)).await
     }
 
+    /// What needs a person to go on; of one run, or of all.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn incidents(&self, run: Option<&RunId>) -> Result<wire::Incidents> {
+        let query = run.map(|run| format!("?run={}", segment(run.as_str()))).unwrap_or_default();
+        self.get(&format!("/api/v1/incidents{query}")).await
+    }
+
+    /// Has a step tried again.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn retry(&self, run: &RunId, step: &StepId, request: &wire::RetryStep) -> Result<RunView> {
+        let path = format!("/api/v1/runs/{}/steps/{}/retry", segment(run.as_str()), segment(step.as_str()));
+        self.send(Method::POST, &path, Some(request)).await
+    }
+
+    /// Says what became of a step.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn answer(&self, run: &RunId, step: &StepId, request: &wire::AnswerStep) -> Result<RunView> {
+        let path = format!("/api/v1/runs/{}/steps/{}/answer", segment(run.as_str()), segment(step.as_str()));
+        self.send(Method::POST, &path, Some(request)).await
+    }
+
+    /// Has a step and all that follows from it run again.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn rerun(&self, run: &RunId, request: &wire::RerunRun) -> Result<RunView> {
+        self.send(Method::POST, &format!("/api/v1/runs/{}/rerun", segment(run.as_str())), Some(request)).await
+    }
+
     /// What waits for a decision.
     ///
     /// # Errors

@@ -1,10 +1,11 @@
 //! A run as it happens: a live line a step for a person who watches, plain lines otherwise. All of it on stderr.
 
 use crate::client::Client;
+use crate::commands::incidents::described;
 use crate::ui;
 use anyhow::Result;
 use engross_core::{Event, Record, RunId, Summary};
-use engross_runtime::{RunView, TimelineEntry};
+use engross_runtime::{IncidentView, RunView, TimelineEntry};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,59 +13,59 @@ use std::time::Duration;
 /// How long one request waits for news.
 const WAIT_SECONDS: u64 = 20;
 
-/// Follows a run to its end, or until it stands still because only a person can tell what has happened; says so then. Gives
-/// the run as it is.
+/// Follows a run to its end, or until it stands still because only a person can help it on; says then what is wrong and what
+/// can be done. Gives the run as it is.
 ///
 /// # Errors
 /// The engine does not answer any more.
 pub async fn to_the_end(client: &Client, run: &RunId) -> Result<RunView> {
     let view = client.run(run).await?;
     let mut screen = Screen::new(&view);
-    let (mut after, mut doubt) = (0, false);
+    let (mut after, mut stuck) = (0, false);
     loop {
         let journal = client.journal(run, after, WAIT_SECONDS).await?;
         for (record, entry) in journal.records.iter().zip(&journal.timeline) {
             screen.show(record, entry);
-            doubt |= matches!(record.event, Event::StepInDoubt { .. });
+            stuck |= matches!(record.event, Event::StepInDoubt { .. } | Event::IncidentRaised { .. });
         }
         after = journal.records.last().map_or(after, |r| r.seq);
         if journal.over && journal.records.is_empty() {
             screen.end();
             return client.run(run).await;
         }
-        if doubt {
+        if stuck {
             let view = client.run(run).await?;
             // What came since the journal was read is shown first.
-            if view.seq <= after && stands_in_doubt(&view) {
+            if view.seq <= after && stands_still(&view) {
                 screen.end();
-                ui::note(&doubts(&view));
+                let incidents = client.incidents(Some(run)).await?.incidents;
+                ui::note(ways_on(&view, &incidents).trim_end());
                 return Ok(view);
             }
         }
     }
 }
 
-/// Whether a run waits for a person to find out what has happened, and nothing else is under way in it.
-pub fn stands_in_doubt(view: &RunView) -> bool {
-    let under_way = |state: &str| matches!(state, "running" | "backing_off" | "waiting");
-    !view.status.is_over() && view.summary == Summary::InDoubt && !view.steps.iter().any(|s| under_way(&s.state))
+/// Whether a step of a run cannot go on without a person's help.
+pub fn needs_a_person(view: &RunView) -> bool {
+    !view.status.is_over() && matches!(view.summary, Summary::InDoubt | Summary::Incident)
 }
 
-/// What is in doubt, why, and what to do next.
-pub fn doubts(view: &RunView) -> String {
-    let mut text = format!("run {} is in doubt: nothing more happens in it by itself\n", view.id);
-    for step in view.steps.iter().filter(|step| step.state == "in_doubt") {
-        let why = step.error.as_ref().map(ToString::to_string).unwrap_or_default();
-        text.push_str(&format!("  {} ({}): {}\n", step.id, step.uses, ui::escaped(&why)));
-        if let Some(hint) = step.error.as_ref().and_then(|error| error.hint.as_ref()) {
-            text.push_str(&format!("    hint: {}\n", ui::escaped(hint)));
-        }
-    }
-    text.push_str(&format!(
-        "  hint: look at the provider whether it happened, and finish there by hand; then give the run up with \
-         `engross runs cancel {}` while `engross serve` runs",
-        view.id
-    ));
+/// Whether a run waits for a person's help, and nothing else is under way in it.
+pub fn stands_still(view: &RunView) -> bool {
+    let under_way = |state: &str| matches!(state, "running" | "backing_off" | "waiting");
+    needs_a_person(view) && !view.steps.iter().any(|s| under_way(&s.state))
+}
+
+/// Each step that needs a person, why, and the commands to go on.
+pub fn ways_on(view: &RunView, incidents: &[IncidentView]) -> String {
+    let mut text = if stands_still(view) {
+        format!("run {} cannot go on by itself, and waits for a person\n", view.id)
+    } else {
+        format!("run {} goes on, but not in every step without a person\n", view.id)
+    };
+    text.extend(incidents.iter().map(described));
+    text.push_str("  hint: these commands need a running engine, such as `engross serve`\n");
     text
 }
 
@@ -99,7 +100,9 @@ impl Screen {
                 let Some(bar) = entry.step.as_ref().and_then(|step| bars.get(step.as_str())) else { return };
                 match &record.event {
                     Event::StepCompleted { error: None, .. } => finish(bar, "✔", &entry.text),
-                    Event::StepCompleted { .. } | Event::StepInDoubt { .. } => finish(bar, "✘", &entry.text),
+                    Event::StepCompleted { .. } | Event::StepInDoubt { .. } | Event::IncidentRaised { .. } => {
+                        finish(bar, "✘", &entry.text)
+                    }
                     Event::StepSkipped { .. } | Event::StepCancelled { .. } => finish(bar, "-", &entry.text),
                     _ => {
                         bar.set_style(style("{spinner} {prefix} {msg}"));

@@ -130,3 +130,17 @@ pub async fn approvals(config: &Config) -> Result<wire::Approvals> {
     };
     tokio::task::spawn_blocking(read).await?
 }
+
+/// Lists what needs a person in a store that no process holds.
+///
+/// # Errors
+/// As `list`.
+pub async fn incidents(config: &Config) -> Result<wire::Incidents> {
+    let config = config.clone();
+    let read = move || -> Result<wire::Incidents> {
+        let registry = host::registry(&config)?;
+        let found = look(&config)?.map(|store| engross_runtime::look::incidents(&store, &registry)).transpose()?;
+        Ok(wire::Incidents { incidents: found.unwrap_or_default() })
+    };
+    tokio::task::spawn_blocking(read).await?
+}

@@ -6,6 +6,8 @@ pub mod events;
 pub mod explain;
 pub mod graph;
 pub mod hooks;
+pub mod in_doubt;
+pub mod incidents;
 pub mod plan;
 pub mod providers;
 pub mod run;
@@ -41,6 +43,8 @@ pub async fn run(args: Args) -> Exit {
             Command::Serve(serve) => serve::run(serve, &config).await,
             Command::Runs(runs) => runs::run(runs, &config).await,
             Command::Approvals(approvals) => approvals::run(approvals, &config).await,
+            Command::Incidents(incidents) => incidents::run(incidents, &config).await,
+            Command::InDoubt(in_doubt) => in_doubt::run(in_doubt, &config).await,
             Command::Events(events) => events::run(events, &config).await,
             Command::Hooks(hooks) => hooks::run(&hooks, &config).await,
             Command::Store(store) => store::run(store, &config).await,

@@ -7,7 +7,7 @@ use crate::exit::{self, Exit};
 use crate::{follow, host, offline, sources, ui};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use engross_core::RunStatus;
+use engross_core::{RunStatus, Summary};
 use engross_runtime::RunView;
 use engross_server::wire;
 use serde_json::{Value, json};
@@ -157,9 +157,13 @@ async fn start_and_follow(client: &Client, request: &wire::StartRun, detach: boo
     Ok(exit_of(&view))
 }
 
-/// How a run that is over, or in doubt, is told in a few lines.
+/// How a run that is over, or that waits for a person's help, is told in a few lines.
 pub fn summary(view: &RunView) -> String {
-    let status = if follow::stands_in_doubt(view) { "in doubt" } else { view.status.as_str() };
+    let status = match view.summary {
+        Summary::InDoubt if follow::stands_still(view) => "in doubt",
+        Summary::Incident if follow::stands_still(view) => "has an incident",
+        _ => view.status.as_str(),
+    };
     let mut text = format!("run {} {status}", view.id);
     if let Some(problem) = &view.problem {
         text.push_str(&format!(": {}", ui::escaped(&problem.message)));
@@ -176,9 +180,12 @@ pub fn summary(view: &RunView) -> String {
 pub fn exit_of(view: &RunView) -> Exit {
     match view.status {
         RunStatus::Succeeded => exit::OK,
-        RunStatus::Running | RunStatus::Cancelling | RunStatus::Stopped | RunStatus::Failed | RunStatus::Cancelled => {
-            exit::NOT_GOOD
-        }
+        RunStatus::Running
+        | RunStatus::Cancelling
+        | RunStatus::Compensating
+        | RunStatus::Stopped
+        | RunStatus::Failed
+        | RunStatus::Cancelled => exit::NOT_GOOD,
     }
 }
 

@@ -1,19 +1,20 @@
-//! `engross runs`: list, show, watch, cancel.
+//! `engross runs`: list, show, watch, cancel; and have steps tried again, ended by hand, or run again.
 
 use crate::args::{AsArg, FormatArg, ServerArg};
 use crate::client::Client;
+use crate::commands::incidents::{self, attempt_of, outputs, seen, what_follows};
 use crate::commands::run::{exit_of, summary};
 use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::{follow, offline, ui};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use engross_core::RunId;
-use engross_runtime::RunView;
+use engross_core::{RunId, StepId};
+use engross_runtime::{IncidentView, RunView};
 use engross_server::wire;
 use serde_json::json;
 
-/// Look at runs, follow them, give them up.
+/// Look at runs, follow them, help them on, give them up.
 #[derive(Debug, Subcommand)]
 pub enum Runs {
     /// List runs, newest first
@@ -24,6 +25,20 @@ pub enum Runs {
     Watch(Show),
     /// Give a run up: what has left is waited for, nothing new starts
     Cancel(Cancel),
+    /// Try a step again that failed and waits for a person, or that would try later by itself
+    ///
+    /// Use it when what made it fail is mended: a key, a template, a provider that was down. The effect keeps its key.
+    Retry(Retry),
+    /// End a step by hand that failed and waits for a person
+    ///
+    /// Use it when its work was done in another way, or is not needed: the step ends as you say, with the outputs that you give,
+    /// and the run goes on from there. Approvals are not approved so.
+    Skip(Skip),
+    /// Run a step and all that follows from it again, also of a run that is over
+    ///
+    /// Use it when what a step made is wrong or gone. Effects that happened are refused unless --effects-again says that they may
+    /// happen once more: a second contract, a second mail, under new keys.
+    Rerun(Rerun),
 }
 
 /// What to list.
@@ -85,6 +100,88 @@ pub struct Cancel {
     pub format: FormatArg,
 }
 
+/// Which step, and who has it tried again.
+#[derive(Debug, Args)]
+pub struct Retry {
+    /// The run's id
+    pub run: String,
+
+    /// The step
+    pub step: String,
+
+    /// What was mended, for those who look later
+    #[arg(long)]
+    pub comment: Option<String>,
+
+    #[command(flatten)]
+    pub who: AsArg,
+
+    #[command(flatten)]
+    pub server: ServerArg,
+
+    #[command(flatten)]
+    pub format: FormatArg,
+}
+
+/// Which step, and how it ends.
+#[derive(Debug, Args)]
+pub struct Skip {
+    /// The run's id
+    pub run: String,
+
+    /// The step
+    pub step: String,
+
+    /// How it ends [default: the operation's good outcome]
+    #[arg(long)]
+    pub outcome: Option<String>,
+
+    /// What it leaves, as JSON, or @FILE, or - for standard input; `engross schema OPERATION` shows its form
+    #[arg(long, value_name = "JSON")]
+    pub outputs: Option<String>,
+
+    /// Why, for those who look later
+    #[arg(long)]
+    pub comment: String,
+
+    #[command(flatten)]
+    pub who: AsArg,
+
+    #[command(flatten)]
+    pub server: ServerArg,
+
+    #[command(flatten)]
+    pub format: FormatArg,
+}
+
+/// From where a run runs again.
+#[derive(Debug, Args)]
+pub struct Rerun {
+    /// The run's id
+    pub run: String,
+
+    /// The first step to run again
+    #[arg(long, value_name = "STEP")]
+    pub from: String,
+
+    /// What happened at providers may happen once more, under new keys
+    #[arg(long)]
+    pub effects_again: bool,
+
+    /// Why, for those who look later
+    #[arg(long)]
+    pub comment: Option<String>,
+
+    #[command(flatten)]
+    pub who: AsArg,
+
+    #[command(flatten)]
+    pub server: ServerArg,
+
+    #[command(flatten)]
+    pub format: FormatArg,
+}
+
 /// Carries it out.
 ///
 /// # Errors
@@ -95,6 +192,9 @@ pub async fn run(runs: Runs, config: &Config) -> Result<Exit> {
         Runs::Show(args) => show(args, config).await,
         Runs::Watch(args) => watch(args, config).await,
         Runs::Cancel(args) => cancel(args, config).await,
+        Runs::Retry(args) => retry(args, config).await,
+        Runs::Skip(args) => skip(args, config).await,
+        Runs::Rerun(args) => rerun(args, config).await,
     }
 }
 
@@ -130,8 +230,13 @@ async fn show(args: Show, config: &Config) -> Result<Exit> {
         Some(client) => (client.run(&id).await?, client.journal(&id, 0, 0).await?.timeline),
         None => offline::show(config, &id).await?,
     };
-    ui::print(args.format.format, &json!({ "run": view, "timeline": timeline }), || {
-        let mut text = describe(&view);
+    let incidents = if follow::needs_a_person(&view) {
+        incidents::found(config, &args.server, Some(&id)).await?.incidents
+    } else {
+        Vec::new()
+    };
+    ui::print(args.format.format, &json!({ "run": view, "timeline": timeline, "incidents": incidents }), || {
+        let mut text = describe(&view, &incidents);
         text.push_str("\ntimeline\n");
         for entry in &timeline {
             text.push_str(&format!("  {}\n", follow::line(entry)));
@@ -141,7 +246,7 @@ async fn show(args: Show, config: &Config) -> Result<Exit> {
     Ok(exit::OK)
 }
 
-fn describe(view: &RunView) -> String {
+fn describe(view: &RunView, incidents: &[IncidentView]) -> String {
     let mut text = format!(
         "run       {}\ntitle     {}\nworkflow  {} ({})\nstatus    {}\nstarted   {} by {}\n",
         view.id,
@@ -170,10 +275,9 @@ fn describe(view: &RunView) -> String {
     if view.status.is_over() {
         text.push('\n');
         text.push_str(&summary(view));
-    } else if follow::stands_in_doubt(view) {
+    } else if !incidents.is_empty() {
         text.push('\n');
-        text.push_str(&follow::doubts(view));
-        text.push('\n');
+        text.push_str(&follow::ways_on(view, incidents));
     }
     text
 }
@@ -194,5 +298,49 @@ async fn cancel(args: Cancel, config: &Config) -> Result<Exit> {
     let request = wire::CancelRun { by: args.who.or_account(), reason: args.reason };
     let view = client.cancel(&RunId::new(&args.run), &request).await?;
     ui::print(args.format.format, &view, || format!("run {} is {}\n", view.id, view.status.as_str()));
+    Ok(exit::OK)
+}
+
+async fn retry(args: Retry, config: &Config) -> Result<Exit> {
+    let client = offline::must_run(config, &args.server)?;
+    let (run, step) = (RunId::new(&args.run), StepId::new(&args.step));
+    let attempt = attempt_of(&seen(&client, &run, &step).await?);
+    let request = wire::RetryStep { by: args.who.or_account(), attempt, comment: args.comment };
+    let view = client.retry(&run, &step, &request).await?;
+    ui::print(args.format.format, &view, || format!("step `{step}` is tried again; {}\n", what_follows(&view)));
+    Ok(exit::OK)
+}
+
+async fn skip(args: Skip, config: &Config) -> Result<Exit> {
+    let client = offline::must_run(config, &args.server)?;
+    let (run, step) = (RunId::new(&args.run), StepId::new(&args.step));
+    let outputs = outputs(args.outputs.as_deref())?;
+    let before = seen(&client, &run, &step).await?;
+    if before.state == "in_doubt" {
+        bail!(
+            "step `{step}` is in doubt: its effect may have happened, so it cannot be skipped\n  hint: look at the provider, \
+             and say what you found: `engross in-doubt happened {run} {step}` or `engross in-doubt not-done {run} {step}`"
+        );
+    }
+    let said = wire::Saying::Ended { outcome: args.outcome, outputs };
+    let (by, attempt) = (args.who.or_account(), attempt_of(&before));
+    let view = client.answer(&run, &step, &wire::AnswerStep { by, attempt, comment: Some(args.comment), said }).await?;
+    ui::print(args.format.format, &view, || {
+        let outcome = view.steps.iter().find(|now| now.id == step).and_then(|now| now.outcome.as_deref());
+        format!("step `{step}` ended as `{}`, by your word; {}\n", outcome.unwrap_or("ended"), what_follows(&view))
+    });
+    Ok(exit::OK)
+}
+
+async fn rerun(args: Rerun, config: &Config) -> Result<Exit> {
+    let client = offline::must_run(config, &args.server)?;
+    let (run, from) = (RunId::new(&args.run), StepId::new(&args.from));
+    seen(&client, &run, &from).await?;
+    let (by, comment) = (args.who.or_account(), args.comment);
+    let request = wire::RerunRun { by, from: args.from, effects_again: args.effects_again, comment };
+    let view = client.rerun(&run, &request).await?;
+    ui::print(args.format.format, &view, || {
+        format!("step `{from}` and all that follows from it run again, under new keys; {}\n", what_follows(&view))
+    });
     Ok(exit::OK)
 }

@@ -182,7 +182,9 @@ impl Door {
         let mut last = ids.next_back().unwrap().split(':').next().unwrap().trim().to_string();
         if held {
             let hold = "wait_for_event\n    with: { type: test/go, match: { run: \"{{ run.id }}\" } }";
-            write!(steps, "\n  hold:\n    needs: [{last}]\n    timeout: 1h\n    uses: {hold}").unwrap();
+            // The last step may not need the contract, which everything after the hold is about.
+            let needs = if last == "create" { last } else { format!("create, {last}") };
+            write!(steps, "\n  hold:\n    needs: [{needs}]\n    timeout: 1h\n    uses: {hold}").unwrap();
             last = "hold".to_string();
         }
         let Wakes { uses, with, .. } = row.wakes;

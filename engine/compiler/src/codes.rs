@@ -43,6 +43,9 @@ codes! {
     CYCLE = "E0234", "steps need each other in a circle";
     NEEDS_ITSELF = "E0235", "a step needs itself";
     UNDONE_BY_WAIT = "E0236", "a step is undone by one that waits";
+    SCHEDULE = "E0240", "a schedule cannot be read";
+    NEVER_FIRES = "E0241", "a schedule never fires";
+    TRIGGER_INPUTS = "E0242", "the inputs of a trigger do not fit the workflow";
     PLAN = "E0298", "the plan cannot be built";
     TOO_MANY_FINDINGS = "E0299", "there are more findings than are shown";
     TEMPLATE_SYNTAX = "E0301", "a template is not well formed";

@@ -4,9 +4,10 @@ use crate::catalog::Catalog;
 use crate::findings::{Findings, cap};
 use crate::model::{self, Workflow};
 use crate::plan;
+use crate::rules::triggers::Trigger;
 use crate::rules::{
     absent, connections, cycles, edges, expressions, input_schemas, mixed, needs, operations, reach, references,
-    secrets, waits, with,
+    secrets, triggers, waits, with,
 };
 use crate::templates;
 use crate::typing::schema_of;
@@ -24,6 +25,8 @@ const SET: &str = "set";
 pub struct Compiled {
     /// The plan.
     pub plan: Plan,
+    /// What starts runs of it by itself.
+    pub triggers: Vec<Trigger>,
     /// What probably is not meant, sorted by place.
     pub warnings: Vec<Diagnostic>,
     /// The file it was compiled from; its text is what the plan's `source_sha256` is the digest of.
@@ -42,22 +45,23 @@ pub fn compile(file: &SourceFile, catalog: &dyn Catalog) -> Result<Compiled, Vec
     })?;
     let root = model::compensate::lift(root);
     let mut findings = Findings::new(file);
-    let plan = check(&root, catalog, &mut findings);
-    match plan {
-        Some(plan) if !findings.has_errors() => {
-            Ok(Compiled { plan, warnings: findings.into_vec(), source: file.clone() })
+    let checked = check(&root, catalog, &mut findings);
+    match checked {
+        Some((plan, triggers)) if !findings.has_errors() => {
+            Ok(Compiled { plan, triggers, warnings: findings.into_vec(), source: file.clone() })
         }
         _ => Err(findings.into_vec()),
     }
 }
 
-fn check<'a>(root: &'a Node, catalog: &'a dyn Catalog, findings: &mut Findings<'a>) -> Option<Plan> {
+fn check<'a>(root: &'a Node, catalog: &'a dyn Catalog, findings: &mut Findings<'a>) -> Option<(Plan, Vec<Trigger>)> {
     let workflow = model::read(root, findings)?;
     let unit = resolve(workflow, catalog, findings);
     with::check(&unit, findings);
     let connections = connections::resolve(&unit, findings);
     mixed::check(&unit, &connections, findings);
     secrets::check(&unit, findings);
+    let triggers = triggers::check(&unit, findings);
     let mut edges = needs::resolve(&unit, findings);
     let uses = references::check(&unit, findings);
     expressions::check(&unit, findings);
@@ -69,7 +73,7 @@ fn check<'a>(root: &'a Node, catalog: &'a dyn Catalog, findings: &mut Findings<'
     if findings.has_errors() {
         return None;
     }
-    plan::build(unit, edges, connections, findings)
+    Some((plan::build(unit, edges, connections, findings)?, triggers))
 }
 
 /// What the rules look at: the workflow with the promises of its operations and the schemas of its values.

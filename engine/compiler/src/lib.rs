@@ -26,4 +26,5 @@ pub use codes::CODES;
 pub use compile::{Compiled, compile};
 pub use expr::TeraEvaluator;
 pub use inputs::{InputProblem, validate_inputs};
+pub use rules::triggers::{Trigger, TriggerKind};
 pub use schema::workflow_schema;

@@ -35,6 +35,12 @@ pub const FINDINGS_MAX: usize = 200;
 /// Findings reported for the `with` of one step.
 pub const FINDINGS_PER_STEP_MAX: usize = 20;
 
+/// Triggers of one workflow.
+pub const TRIGGERS_MAX: usize = 32;
+
+/// Characters of the type of an event that starts runs; a longer one could not be sent.
+pub const EVENT_TYPE_CHARS_MAX: usize = 2_000;
+
 /// Names listed in a hint when none of them is near.
 pub const NAMES_LISTED_MAX: usize = 12;
 

@@ -8,6 +8,7 @@ use crate::limits::RETRY_FACTOR_MAX;
 use crate::model::LANGUAGE;
 use engross_core::limits::{ATTEMPTS_MAX, STEPS_MAX};
 use engross_core::{SPAN_PATTERN, StepSpec};
+use engross_schedule::{CatchUp, Overlap};
 use serde_json::{Map, Value, json};
 
 const NAME: &str = "^[a-z][a-z0-9_]*$";
@@ -34,6 +35,15 @@ pub fn workflow_schema(catalog: &dyn Catalog) -> Value {
                 "propertyNames": {"pattern": NAME},
                 "additionalProperties": {"type": "object", "properties": {"optional": {"type": "boolean"}}},
             },
+            "triggers": {
+                "type": "object",
+                "additionalProperties": false,
+                "description": "What starts runs by itself.",
+                "properties": {
+                    "schedule": one_or_more(&schedule_schema()),
+                    "event": one_or_more(&event_schema()),
+                },
+            },
             "run": {
                 "type": "object",
                 "additionalProperties": false,
@@ -53,6 +63,39 @@ pub fn workflow_schema(catalog: &dyn Catalog) -> Value {
             "outputs": {"type": "object", "propertyNames": {"pattern": NAME}},
         },
         "$defs": definitions(&specs),
+    })
+}
+
+fn one_or_more(schema: &Value) -> Value {
+    json!({"anyOf": [schema, {"type": "array", "items": schema}]})
+}
+
+fn schedule_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["cron"],
+        "additionalProperties": false,
+        "properties": {
+            "cron": {"type": "string", "description": "Minute, hour, day of the month, month, weekday.", "examples": ["0 9 * * 1"]},
+            "timezone": {"type": "string", "default": "UTC", "examples": ["Europe/London"]},
+            "overlap": {"enum": Overlap::NAMES, "description": "What a firing does while an earlier run is open."},
+            "catch_up": {"enum": CatchUp::NAMES, "description": "Which firings are made up for that no engine was there for."},
+            "inputs": {"type": "object", "description": "Templates see `trigger.scheduled_at`."},
+        },
+    })
+}
+
+fn event_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["type"],
+        "additionalProperties": false,
+        "properties": {
+            "type": {"type": "string", "examples": ["crm/opportunity.won"]},
+            "id": {"type": "string", "description": "What tells one event from another; a template over `event`."},
+            "if": {"type": "string", "pattern": "^\\s*\\{\\{", "description": "Only events for which this is true start a run."},
+            "inputs": {"type": "object", "description": "Templates see `event`."},
+        },
     })
 }
 

@@ -6,7 +6,7 @@
 use crate::codes;
 use crate::expr::{Fault, Segment, SyntaxChecker, Text, has_marker, path_text, scan};
 use crate::findings::Findings;
-use crate::model::Workflow;
+use crate::model::{TriggerKind, Workflow, WrittenTrigger};
 use engross_core::{Expr, Template};
 use engross_source::{Node, Span, Value};
 use std::ops::Range;
@@ -24,6 +24,12 @@ pub(crate) enum Place {
     Condition(usize),
     /// `outputs`.
     Output,
+    /// `inputs` of the trigger at this position.
+    TriggerInputs(usize),
+    /// `id` of the trigger at this position.
+    TriggerId(usize),
+    /// `if` of the trigger at this position.
+    TriggerCondition(usize),
 }
 
 impl Place {
@@ -31,7 +37,20 @@ impl Place {
     pub(crate) fn step(self) -> Option<usize> {
         match self {
             Self::With(step) | Self::Condition(step) => Some(step),
-            Self::Title | Self::RunKey | Self::Output => None,
+            Self::Title
+            | Self::RunKey
+            | Self::Output
+            | Self::TriggerInputs(_)
+            | Self::TriggerId(_)
+            | Self::TriggerCondition(_) => None,
+        }
+    }
+
+    /// The trigger it belongs to.
+    pub(crate) fn trigger(self) -> Option<usize> {
+        match self {
+            Self::TriggerInputs(trigger) | Self::TriggerId(trigger) | Self::TriggerCondition(trigger) => Some(trigger),
+            Self::Title | Self::RunKey | Self::With(_) | Self::Condition(_) | Self::Output => None,
         }
     }
 }
@@ -71,6 +90,15 @@ pub(crate) struct Templates<'a> {
     /// For each step.
     pub(crate) conditions: Vec<Option<Template>>,
     pub(crate) outputs: Vec<(&'a str, Expr)>,
+    /// For each trigger.
+    pub(crate) triggers: Vec<TriggerTemplates>,
+}
+
+/// The expressions of one trigger.
+pub(crate) struct TriggerTemplates {
+    pub(crate) inputs: Expr,
+    pub(crate) id: Option<Template>,
+    pub(crate) condition: Option<Template>,
 }
 
 /// Finds all templates of a workflow.
@@ -85,7 +113,7 @@ pub(crate) fn collect<'a>(workflow: &Workflow<'a>, findings: &mut Findings<'a>) 
             Some(node) => reader.expr(Place::With(index), node),
             None => Expr::Literal(serde_json::json!({})),
         });
-        conditions.push(step.condition.and_then(|node| reader.condition(index, node)));
+        conditions.push(step.condition.and_then(|node| reader.condition(Place::Condition(index), node)));
     }
     let outputs = workflow
         .outputs
@@ -97,7 +125,9 @@ pub(crate) fn collect<'a>(workflow: &Workflow<'a>, findings: &mut Findings<'a>) 
             (entry.key.text.as_str(), expr)
         })
         .collect();
-    Templates { sites: reader.sites, title, key, withs, conditions, outputs }
+    let triggers =
+        workflow.triggers.iter().enumerate().map(|(index, trigger)| reader.trigger(index, trigger)).collect();
+    Templates { sites: reader.sites, title, key, withs, conditions, outputs, triggers }
 }
 
 struct Reader<'a, 'f> {
@@ -176,19 +206,34 @@ impl<'a> Reader<'a, '_> {
         template
     }
 
+    fn trigger(&mut self, index: usize, trigger: &WrittenTrigger<'a>) -> TriggerTemplates {
+        let inputs = match trigger.inputs {
+            Some(node) => self.expr(Place::TriggerInputs(index), node),
+            None => Expr::Literal(serde_json::json!({})),
+        };
+        let (id, condition) = match trigger.kind {
+            TriggerKind::Schedule { .. } => (None, None),
+            TriggerKind::Event { id, condition, .. } => (
+                id.map(|node| self.template(Place::TriggerId(index), node)),
+                condition.and_then(|node| self.condition(Place::TriggerCondition(index), node)),
+            ),
+        };
+        TriggerTemplates { inputs, id, condition }
+    }
+
     fn fault(&mut self, node: &Node, fault: Fault) {
         let span = node.map_range(self.findings.file, fault.range.start, fault.range.end);
         self.findings.report(fault.code, span, fault.message, fault.hint);
     }
 
-    fn condition(&mut self, step: usize, node: &'a Node) -> Option<Template> {
+    fn condition(&mut self, place: Place, node: &'a Node) -> Option<Template> {
         let Some(source) = node.as_str() else {
             let message = format!("`if` is an expression, and this is {}", node.kind_name());
             let hint = Some("write it like `if: \"{{ inputs.term_months > 12 }}\"`".to_owned());
             self.findings.report(codes::CONDITION, node.span, message, hint);
             return None;
         };
-        let template = self.template(Place::Condition(step), node);
+        let template = self.template(place, node);
         if !template.whole && !source.contains("{%") && !source.contains("{#") {
             let (message, hint) = if has_marker(source) {
                 (

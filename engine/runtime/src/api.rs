@@ -7,9 +7,7 @@ use crate::mask::Mask;
 use crate::turn::Begun;
 use crate::view::{self, ApprovalView, RunView};
 use engross_compiler::{Compiled, validate_inputs};
-use engross_core::{
-    Decision, Event, Expr, Input, Person, Plan, Record, RunId, StartRequest, StepId, Subscription, Verdict,
-};
+use engross_core::{Decision, Expr, Input, Person, Plan, Record, RunId, StartRequest, StepId, Subscription, Verdict};
 use engross_source::SourceFile;
 use engross_store::{RunHead, RunQuery, StoredPlan};
 use serde::Serialize;
@@ -104,17 +102,8 @@ impl Engine {
         verdict: Verdict,
         comment: Option<String>,
     ) -> Result<DecisionEffect, Error> {
-        named("name of the person", by.as_str())?;
-        bounded("comment", comment.as_deref())?;
-        let decision = Decision { by, verdict, comment, at: self.inner.clock.now() };
-        let done = self.turn(run, Input::Decision { step: step.clone(), decision }).await?;
-        let recorded = done.events.iter().any(|e| matches!(e, Event::DecisionRecorded { .. }));
-        let ended = done.events.iter().any(|e| matches!(e, Event::StepCompleted { step: s, .. } if s == step));
-        Ok(match (recorded, ended) {
-            (true, false) => DecisionEffect::Recorded,
-            (true, true) => DecisionEffect::Decided,
-            (false, _) => DecisionEffect::Expired,
-        })
+        let decision = Decision { comment, ..Decision::new(by, verdict, self.inner.clock.now()) };
+        self.record(run, step, decision).await
     }
 
     /// Gives a run up: what has left is waited for, nothing new starts.

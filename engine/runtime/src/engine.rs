@@ -3,6 +3,7 @@
 use crate::clock::{Clock, Ids};
 use crate::housekeeping::House;
 use crate::limits::{PLANS_CACHED_MAX, WATCH_BACKLOG, WORKING_STEPS_MAX};
+use crate::triggers::{TriggeredWorkflow, Triggers, schedules};
 use crate::turn::Slot;
 use crate::{Error, RegistryCatalog, feeds, quota, recovery, sweeper};
 use engross_compiler::Compiled;
@@ -75,6 +76,7 @@ pub(crate) struct Inner {
     pub stopping: watch::Sender<bool>,
     pub quota: quota::Quota,
     pub house: OnceLock<House>,
+    pub triggers: Triggers,
 }
 
 impl Engine {
@@ -84,6 +86,15 @@ impl Engine {
     /// # Errors
     /// The store cannot be read or written.
     pub async fn start(options: Options) -> Result<Self, Error> {
+        Self::start_with(options, Vec::new()).await
+    }
+
+    /// The same, with workflows whose triggers are registered before anything else: events that the last process took and
+    /// did not settle start their runs, too.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub async fn start_with(options: Options, workflows: Vec<TriggeredWorkflow>) -> Result<Self, Error> {
         let permits = options
             .connections
             .iter()
@@ -109,11 +120,14 @@ impl Engine {
             stopping: watch::channel(false).0,
             house: OnceLock::new(),
             quota: quota::Quota::default(),
+            triggers: Triggers::default(),
         };
         let engine = Self { inner: Arc::new(inner) };
+        engine.set_triggers(workflows);
         quota::restore(&engine).await?;
         recovery::recover(&engine).await?;
         tokio::spawn(sweeper::sweep(engine.clone()));
+        tokio::spawn(schedules::keep(engine.clone()));
         tokio::spawn(quota::keep(engine.clone()));
         feeds::start(&engine);
         Ok(engine)
@@ -143,9 +157,10 @@ impl Engine {
         }
     }
 
-    /// Looks at the timers anew. For whoever sets the clock; a clock that goes by itself needs nobody to tell of it.
+    /// Looks at the timers and schedules anew. For whoever sets the clock; a clock that goes by itself needs nobody to tell of it.
     pub fn clock_changed(&self) {
         self.inner.timers_changed.notify_one();
+        self.inner.triggers.changed.notify_one();
     }
 
     /// How many runs are held in memory: those with an attempt or a look under way. A metric.

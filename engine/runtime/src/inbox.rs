@@ -3,6 +3,7 @@
 
 use crate::engine::Engine;
 use crate::limits::{EVENT_BYTES_MAX, TEXT_CHARS_MAX};
+use crate::triggers::events;
 use crate::turn::{not_written, to_the_end};
 use crate::{Error, HookError};
 use engross_core::{
@@ -144,6 +145,8 @@ async fn match_entry(engine: &Engine, entry: InboxEntry) -> Result<(), Error> {
             }
         }
     }
+    // Before it is settled, so that after a crash in between it is told again.
+    events::start_runs(engine, &entry).await?;
     if !all_told {
         return Ok(());
     }

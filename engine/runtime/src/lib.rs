@@ -8,12 +8,15 @@
 //! - `quota`: what each connection's month has left, over restarts.
 //! - `mask`: what of a run must not be shown.
 //! - `recovery`: after a start, whatever is outstanding is carried out. There is no other recovery.
+//! - `triggers`: schedules and events made into runs, each once.
 //! - `housekeeping`: what is old leaves the store. `fsck`: whether what is in it is right.
+//! - `approvals`: decisions, delegations and resets on their way in, and who is told that one is waited for.
 //! - `catalog`, `view`, `api`, `mend`: what the outside sees and says.
 //!
 //! It decides nothing about a run: that is the core's. It knows no provider: that is the registry's.
 
 mod api;
+mod approvals;
 mod catalog;
 mod clock;
 mod dispatch;
@@ -30,6 +33,7 @@ mod mend;
 mod quota;
 mod recovery;
 mod sweeper;
+mod triggers;
 mod turn;
 mod view;
 
@@ -41,4 +45,5 @@ pub use error::{Error, HookError};
 pub use inbox::Accepted;
 pub use mend::{Said, Word};
 pub use quota::ConnectionView;
+pub use triggers::{EVENT_REQUESTER, SCHEDULE_REQUESTER, TriggerView, TriggeredWorkflow};
 pub use view::{ApprovalView, IncidentView, RunView, StepView, TimelineEntry, doing, timeline};

@@ -15,6 +15,12 @@ pub const PLANS_CACHED_MAX: usize = 256;
 /// Timers taken from the due index at a time.
 pub const TIMERS_PER_SWEEP: usize = 256;
 
+/// What one person fills in of an approval's form, as JSON.
+pub const FORM_BYTES_MAX: usize = 64 * 1024;
+
+/// Mistakes in it that are told at once.
+pub const FORM_PROBLEMS_SHOWN_MAX: usize = 8;
+
 /// Due timers whose turns are under way at once.
 pub const TIMER_TURNS_AT_ONCE: usize = 64;
 
@@ -23,6 +29,12 @@ pub const SWEEP_MS_MAX: u64 = 5_000;
 
 /// How often a turn is decided anew because somebody else wrote to the run.
 pub const TURN_RETRIES_MAX: u32 = 16;
+
+/// Firings of one schedule that wait for the end of an earlier run; more are left out.
+pub const QUEUED_FIRINGS_MAX: usize = 100;
+
+/// Characters that are kept of why a trigger started no run.
+pub const TRIGGER_NOTE_CHARS_MAX: usize = 500;
 
 /// Records read of a journal at a time.
 pub const JOURNAL_PAGE: usize = 512;

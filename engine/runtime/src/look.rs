@@ -1,12 +1,12 @@
 //! Looks at a store that no engine runs on. Nothing is written, and nothing happens to a run.
 
 use crate::Error;
-use crate::limits::JOURNAL_PAGE;
+use crate::limits::{JOURNAL_PAGE, RUNS_PER_PAGE};
 use crate::mask::Mask;
-use crate::view::{self, ApprovalView, RunView, TimelineEntry};
+use crate::view::{self, ApprovalView, IncidentView, RunView, TimelineEntry};
 use engross_core::{Plan, Record, RunId, RunState, Subscription, fold};
 use engross_step_api::Registry;
-use engross_store::Store;
+use engross_store::{RunQuery, Store};
 
 /// A run as it stands, and its timeline. The registry says what of it must not be shown.
 ///
@@ -30,6 +30,42 @@ pub fn approvals(store: &dyn Store, registry: &Registry) -> Result<Vec<ApprovalV
         found.extend(view::approval(&state, &wait.step).map(|approval| mask.approval(approval)));
     }
     Ok(found)
+}
+
+/// Every step that needs a person to go on, those of the newest run first. What cannot be read hides nothing else.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn incidents(store: &dyn Store, registry: &Registry) -> Result<Vec<IncidentView>, Error> {
+    let mut found = Vec::new();
+    let mut before = None;
+    loop {
+        let query = RunQuery { attention: true, before, limit: RUNS_PER_PAGE, ..RunQuery::default() };
+        let heads = store.runs(&query)?;
+        for head in &heads {
+            match load(store, &head.run) {
+                Ok((plan, state, _)) => {
+                    let shown = Mask::of(&plan, &state, registry).run(view::run(&plan, &state));
+                    found.extend(view::incidents(&plan, &state).into_iter().filter_map(|i| as_shown(i, &shown)));
+                }
+                Err(error @ Error::Store(_)) => return Err(error),
+                Err(error) => tracing::error!(run = %head.run, %error, "an incident cannot be shown"),
+            }
+        }
+        if heads.len() < RUNS_PER_PAGE {
+            return Ok(found);
+        }
+        before = heads.last().map(|head| head.run.clone());
+    }
+}
+
+/// An incident as its run may be shown: what is masked there is masked here. None when the step does not stand so in it.
+pub fn as_shown(mut incident: IncidentView, run: &RunView) -> Option<IncidentView> {
+    let step = run.steps.iter().find(|step| step.id == incident.step && step.state == incident.kind)?;
+    incident.run_title.clone_from(&run.title);
+    incident.input.clone_from(&step.input);
+    incident.error.clone_from(step.error.as_ref()?);
+    Some(incident)
 }
 
 fn load(store: &dyn Store, run: &RunId) -> Result<(Plan, RunState, Vec<Record>), Error> {

@@ -76,7 +76,10 @@ async fn fire(engine: &Engine, timer: Timer) -> bool {
             tracing::warn!(%run, timer = ?id, "a timer was due that nothing waits for");
             false
         }
-        Ok(_) => true,
+        Ok(done) => {
+            engine.tell(run, &done).await;
+            true
+        }
         Err(Error::Rejected(rejection)) => {
             tracing::debug!(%run, timer = ?id, %rejection, "a timer came too late to matter");
             false

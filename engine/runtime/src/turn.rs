@@ -115,6 +115,8 @@ impl Engine {
                     Ok(Begun::New(done))
                 }
                 Err(CommitError::Conflict(Conflict::KeyTaken { holder })) => Ok(Begun::Attached(holder)),
+                // Its id is that of a firing, whose run somebody else has started.
+                Err(CommitError::Conflict(Conflict::Sequence { .. })) => Ok(Begun::Attached(run.clone())),
                 Err(error) => Err(not_written(error)),
             }
         })
@@ -173,7 +175,7 @@ impl Engine {
 /// How a start ended.
 pub(crate) enum Begun {
     New(Done),
-    /// Another run holds the key.
+    /// Another run holds the key, or the run is there already.
     Attached(RunId),
 }
 

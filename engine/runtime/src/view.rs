@@ -6,6 +6,7 @@ use engross_core::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A run. Times are RFC 3339 in UTC.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -101,6 +102,21 @@ pub struct ApprovalView {
     pub expires_at: Option<String>,
     /// The digest of what is approved.
     pub subject_sha256: Option<String>,
+    /// Which stage is asked, from 1.
+    #[serde(default)]
+    pub stage: usize,
+    /// How many stages there are.
+    #[serde(default)]
+    pub stages: usize,
+    /// What those who approve fill in: names of fields, and the JSON Schema of each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub form: BTreeMap<String, Value>,
+    /// Who decides instead of whom, as `name: name`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delegations: Vec<String>,
+    /// Why these people are asked, where a rule chose them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
 }
 
 /// A step that needs a person to go on.
@@ -276,7 +292,7 @@ fn with_deadline(what: String, until: Option<Timestamp>) -> String {
 
 /// An open approval, if this step is one.
 pub(crate) fn approval(state: &RunState, step: &StepId) -> Option<ApprovalView> {
-    let Some(StepState::Waiting { wait, decisions, .. }) = state.steps.get(step) else { return None };
+    let Some(StepState::Waiting { wait, decisions, asked, .. }) = state.steps.get(step) else { return None };
     let WaitKind::Approval(approval) = &wait.kind else { return None };
     let stage = approval.current_stage(decisions)?;
     Some(ApprovalView {
@@ -286,11 +302,16 @@ pub(crate) fn approval(state: &RunState, step: &StepId) -> Option<ApprovalView> 
         title: approval.title.clone(),
         body: approval.body.clone(),
         requester: state.requester.to_string(),
-        asked: stage.people.iter().map(ToString::to_string).collect(),
+        asked: approval.asked_now(decisions, asked).iter().map(ToString::to_string).collect(),
         quorum: stage.quorum,
         decisions: decisions.iter().map(|d| format!("{}: {}", d.by, verdict(d.verdict))).collect(),
         expires_at: wait.deadline.as_ref().map(|d| d.at.to_string()),
         subject_sha256: approval.subject_sha256.clone(),
+        stage: approval.stage_index(decisions).map_or(0, |index| index + 1),
+        stages: approval.stages.len(),
+        form: approval.form.clone(),
+        delegations: asked.delegations.iter().map(|d| format!("{}: {}", d.by, d.to)).collect(),
+        because: approval.because.clone(),
     })
 }
 
@@ -390,6 +411,14 @@ fn words(event: &Event) -> String {
             Some(comment) => format!("{} says {}: {comment}", decision.by, verdict(decision.verdict)),
             None => format!("{} says {}", decision.by, verdict(decision.verdict)),
         },
+        Event::ReminderDue { number, .. } => format!("reminder {number} to those who have not decided"),
+        Event::Escalated { to, .. } => format!("takes long: {} may decide as well", to.join(", ")),
+        Event::Delegated { by, to, comment, .. } => {
+            format!("{by} has {to} decide instead{}", because(comment.as_ref()))
+        }
+        Event::ApprovalReset { by, comment, .. } => {
+            format!("{by} says that it was changed; people are asked anew{}", because(comment.as_ref()))
+        }
         Event::StepCompleted { outcome, error: Some(error), .. } => format!("{outcome}: {error}"),
         Event::StepCompleted { outcome, resolved_by, .. } => format!("{outcome}{}", resolved(resolved_by)),
         Event::StepInDoubt { error, .. } => format!("in doubt: {error}"),

@@ -133,6 +133,14 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// As `head`.
     fn all_events(&self, after: Option<&EventId>, limit: usize) -> Result<Vec<InboxRow>>;
+
+    /// Whether as much is there as was written, for stores that count it. Nothing may be written meanwhile.
+    ///
+    /// # Errors
+    /// [`crate::Error::Damaged`] with what is missing; else as `head`.
+    fn check_counts(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// One thing to be written.

@@ -8,9 +8,11 @@ mod keys;
 mod needs;
 mod settings;
 mod step;
+mod triggers;
 
 pub(crate) use needs::{NeedItem, NeedName};
 pub(crate) use step::Step;
+pub(crate) use triggers::{Kind as TriggerKind, Trigger as WrittenTrigger};
 
 use crate::codes;
 use crate::findings::Findings;
@@ -23,8 +25,7 @@ use keys::{Unbuilt, check_keys, entries, require, scalar, text};
 /// The version of the language this compiler knows.
 pub(crate) const LANGUAGE: &str = "engross/v1";
 
-const KEYS: [&str; 8] = ["schema", "name", "title", "inputs", "run", "defaults", "steps", "outputs"];
-const UNBUILT: [Unbuilt; 1] = [("triggers", "runs are started with `engross run` or through the API")];
+const KEYS: [&str; 9] = ["schema", "name", "title", "inputs", "triggers", "run", "defaults", "steps", "outputs"];
 const RUN_KEYS: [&str; 2] = ["key", "timeout"];
 const RUN_UNBUILT: [Unbuilt; 1] = [("concurrency", "`run.key` keeps a second start from making a second run")];
 
@@ -37,6 +38,7 @@ pub(crate) struct Workflow<'a> {
     pub(crate) key: Option<&'a Node>,
     /// `run.timeout`, in milliseconds.
     pub(crate) timeout_ms: Option<u64>,
+    pub(crate) triggers: Vec<WrittenTrigger<'a>>,
     pub(crate) steps: Vec<Step<'a>>,
     pub(crate) outputs: &'a [Entry],
 }
@@ -48,7 +50,7 @@ pub(crate) fn read<'a>(root: &'a Node, findings: &mut Findings<'a>) -> Option<Wo
         findings.report(codes::WRONG_KIND, root.span, message, Some(format!("start with `schema: {LANGUAGE}`")));
         return None;
     }
-    check_keys(findings, root, "a workflow", &KEYS, &UNBUILT);
+    check_keys(findings, root, "a workflow", &KEYS, &[]);
     let start = Span::at(0);
     version(findings, root, start);
     let name = require(findings, root, "name", "a workflow", start, "name: mutual_nda").and_then(|node| {
@@ -58,11 +60,12 @@ pub(crate) fn read<'a>(root: &'a Node, findings: &mut Findings<'a>) -> Option<Wo
     });
     let title = root.get("title").filter(|node| text(findings, node, "`title`").is_some());
     let inputs = named(findings, root, "inputs", "an input's name");
+    let triggers = triggers::read(findings, root);
     let (key, timeout_ms) = run(findings, root);
     let defaults = defaults(findings, root);
     let steps = steps(findings, root, start, &defaults);
     let outputs = named(findings, root, "outputs", "an output's name");
-    Some(Workflow { name: name.unwrap_or_default(), title, inputs, key, timeout_ms, steps, outputs })
+    Some(Workflow { name: name.unwrap_or_default(), title, inputs, key, timeout_ms, triggers, steps, outputs })
 }
 
 fn version(findings: &mut Findings<'_>, root: &Node, start: Span) {

@@ -90,7 +90,7 @@ pub(super) fn on_error(findings: &mut Findings<'_>, node: &Node, default: OnErro
 }
 
 /// One of a few words.
-fn choice<T: Copy>(
+pub(super) fn choice<T: Copy>(
     findings: &mut Findings<'_>,
     node: &Node,
     key: &str,

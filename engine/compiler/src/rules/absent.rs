@@ -89,7 +89,11 @@ fn part(unit: &Unit<'_>, site: &Site<'_>, reference: &Reference, there: &[Vec<&S
         if !promised(root, schema, segment) && !there.iter().any(|path| path.starts_with(&so_far)) {
             let path = path_text(reference.segments.iter().take(index + 1).map(|(segment, _)| segment));
             let then = match site.place {
-                Place::Title | Place::RunKey => "the run cannot start",
+                Place::Title
+                | Place::RunKey
+                | Place::TriggerInputs(_)
+                | Place::TriggerId(_)
+                | Place::TriggerCondition(_) => "the run cannot start",
                 Place::With(_) | Place::Condition(_) | Place::Output => "this step fails",
             };
             let place = match segment {

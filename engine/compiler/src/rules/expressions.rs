@@ -120,13 +120,18 @@ fn place(unit: &Unit<'_>, site: &Site<'_>, expression: &Expression, found: Type,
     }
     let range = expression.plain().map_or_else(|| expression.inner.clone(), |reference| reference.static_range());
     let span = site.span(findings, &range);
+    let is_condition = matches!(site.place, Place::Condition(_) | Place::TriggerCondition(_));
     let (taken, what) = match site.place {
         Place::With(step) => {
-            let Some(wanted) = wanted(unit, step, site) else { return };
+            let Some(wanted) = unit.spec(step).and_then(|spec| wanted(&spec.input, site)) else { return };
             (wanted, format!("{} is needed here", wanted.words()))
         }
-        Place::Condition(_) => (BOOLEAN, "`if` is true or false".to_owned()),
-        Place::Title | Place::RunKey | Place::Output => return,
+        Place::TriggerInputs(_) => {
+            let Some(wanted) = wanted(&unit.inputs, site) else { return };
+            (wanted, format!("{} is needed here", wanted.words()))
+        }
+        Place::Condition(_) | Place::TriggerCondition(_) => (BOOLEAN, "`if` is true or false".to_owned()),
+        Place::Title | Place::RunKey | Place::Output | Place::TriggerId(_) => return,
     };
     // A number without a fraction fits a place for whole numbers, whichever way it was computed.
     let taken_or_whole = if taken.holds(INTEGER) { taken.or(FLOAT) } else { taken };
@@ -135,19 +140,20 @@ fn place(unit: &Unit<'_>, site: &Site<'_>, expression: &Expression, found: Type,
     }
     let given = found.kinds.words();
     if found.kinds.and(taken_or_whole).is_empty() {
-        if matches!(site.place, Place::Condition(_)) {
+        if is_condition {
             let message = format!("`if` is true or false, and this is {given}");
             let hint = "compare it: `{{ … == … }}`, or test it: `{{ … is defined }}`".to_owned();
             findings.report(codes::CONDITION_TYPE, span, message, Some(hint));
         } else {
             let hint =
                 taken.holds(STRING).then(|| "text around it makes it a text, and so does `| json_encode`".to_owned());
-            findings.report(codes::WITH_REFERENCE, span, format!("this is {given}, and {what}"), hint);
+            let code = if site.place.trigger().is_some() { codes::TRIGGER_INPUTS } else { codes::WITH_REFERENCE };
+            findings.report(code, span, format!("this is {given}, and {what}"), hint);
         }
         return;
     }
     let other = found.kinds.without(taken_or_whole);
-    let hint = if matches!(site.place, Place::Condition(_)) {
+    let hint = if is_condition {
         "compare it: `{{ … == … }}`, or test it: `{{ … is defined }}`"
     } else if other.holds(NULL) {
         "write `| default(value=…, boolean=true)` behind it, or let the step's `if` test it"
@@ -159,8 +165,7 @@ fn place(unit: &Unit<'_>, site: &Site<'_>, expression: &Expression, found: Type,
 }
 
 /// The kinds that the site's place takes, if they are known.
-fn wanted(unit: &Unit<'_>, step: usize, site: &Site<'_>) -> Option<Kinds> {
-    let root: &Value = &unit.spec(step)?.input;
+fn wanted(root: &Value, site: &Site<'_>) -> Option<Kinds> {
     let mut schema = root;
     for segment in &site.path {
         let Found::Schema(next) = follow(root, schema, segment) else { return None };

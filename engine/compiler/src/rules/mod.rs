@@ -17,5 +17,6 @@ pub(crate) mod reach;
 pub(crate) mod references;
 pub(crate) mod secrets;
 mod tested;
+pub(crate) mod triggers;
 pub(crate) mod waits;
 pub(crate) mod with;

@@ -6,6 +6,7 @@
 use crate::codes;
 use crate::expr::{Reference, Segment, path_text};
 use crate::findings::Findings;
+use crate::model::TriggerKind;
 use crate::templates::{Place, Site};
 use crate::typing::{Found, follow, type_words};
 use crate::unit::{Unit, Use};
@@ -23,11 +24,11 @@ const EXPLAINED: [(&str, &str, &str); 6] = [
         "a connection in engross.yaml holds them, and the step names the connection",
     ),
     ("env", "environment variables are not in scope", "pass the value as an input of the run"),
-    ("trigger", "`trigger` comes with triggers, which are not built yet", "pass the value as an input of the run"),
+    ("trigger", "`trigger` is in scope in the `inputs` of a schedule only", "pass the value as an input of the run"),
     (
         "event",
-        "`event` comes with triggers, which are not built yet",
-        "what `wait_for_event` received is `steps.ID.outputs.event`",
+        "`event` is in scope in event triggers only",
+        "pass the value as an input of the run; what `wait_for_event` received is `steps.ID.outputs.event`",
     ),
     ("item", "`item` comes with `foreach`, which is not built yet", "write one step for each item"),
     ("index", "`index` comes with `foreach`, which is not built yet", "write one step for each item"),
@@ -46,6 +47,29 @@ static RUN: LazyLock<Value> = LazyLock::new(|| {
             "started_at": {"type": "string"},
             "requester": {"type": "string"},
         },
+    })
+});
+
+/// What `event` holds in an event trigger.
+static EVENT: LazyLock<Value> = LazyLock::new(|| {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "id": {"type": "string"},
+            "type": {"type": "string"},
+            "data": {},
+            "received_at": {"type": "string"},
+        },
+    })
+});
+
+/// What `trigger` holds in the inputs of a schedule.
+static TRIGGER: LazyLock<Value> = LazyLock::new(|| {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": { "scheduled_at": {"type": "string"} },
     })
 });
 
@@ -75,6 +99,8 @@ pub(super) fn schema_of<'u>(unit: &'u Unit<'_>, reference: &Reference) -> Option
     let (root, rest): (&Value, &[&Segment]) = match path.as_slice() {
         [Segment::Key(name), rest @ ..] if name == "inputs" => (&unit.inputs, rest),
         [Segment::Key(name), rest @ ..] if name == "run" => (&RUN, rest),
+        [Segment::Key(name), rest @ ..] if name == "event" => (&EVENT, rest),
+        [Segment::Key(name), rest @ ..] if name == "trigger" => (&TRIGGER, rest),
         [Segment::Key(name), Segment::Key(id), Segment::Key(what), rest @ ..] if name == "steps" => match what.as_str()
         {
             "outcome" => (&OUTCOME, rest),
@@ -103,6 +129,10 @@ struct Checker<'c, 'a, 'f> {
 impl<'c> Checker<'c, '_, '_> {
     fn run(&mut self) -> Option<Use> {
         let unit = self.unit;
+        if let Some(trigger) = self.site.place.trigger() {
+            self.of_trigger(trigger);
+            return None;
+        }
         match self.key(0)? {
             "inputs" => self.walk(&unit.inputs, 1, codes::UNKNOWN_INPUT),
             "run" => self.run_field(),
@@ -110,6 +140,26 @@ impl<'c> Checker<'c, '_, '_> {
             other => self.unknown_root(other),
         }
         None
+    }
+
+    /// A reference in a trigger: no run is there yet, only what fires.
+    fn of_trigger(&mut self, trigger: usize) {
+        let kind = self.unit.workflow.triggers.get(trigger).map(|trigger| &trigger.kind);
+        let (name, schema): (&str, &Value) = match kind {
+            Some(TriggerKind::Schedule { .. }) => ("trigger", &TRIGGER),
+            Some(TriggerKind::Event { .. }) | None => ("event", &EVENT),
+        };
+        match self.key(0) {
+            Some(root) if root == name => self.walk(schema, 1, codes::UNKNOWN_NAME),
+            _ => {
+                let message = format!("only `{name}` is in scope here: no run is there yet");
+                let hint = match name {
+                    "trigger" => "write the value out, or use `trigger.scheduled_at`",
+                    _ => "write the value out, or use `event.data`, `event.type`, `event.id` or `event.received_at`",
+                };
+                self.report(codes::NOT_IN_SCOPE, &self.range(0), message, Some(hint.to_owned()));
+            }
+        }
     }
 
     /// The segment at `index`, if it is a name.

@@ -244,6 +244,8 @@ fn timer_finding(code: &str, timer: &Timer, what: &str) -> Finding {
         TimerKind::Retry => "retry",
         TimerKind::Poll => "poll",
         TimerKind::Deadline => "deadline",
+        TimerKind::Remind => "reminder",
+        TimerKind::Escalate => "escalation",
     };
     let message = format!("its {kind} timer for {} {what}", timer.at);
     Finding { step: timer.timer.step.clone(), ..of_run(code, &timer.run, message, REPAIR) }

@@ -21,6 +21,9 @@ pub fn verify(store: &dyn Store, mode: Mode, progress: &mut dyn FnMut(u64)) -> R
     if let Some(marks) = readable(store.marks(""), "the marks", &mut report)? {
         archived(store, marks, &mut report)?;
     }
+    if mode != Mode::Live {
+        readable(store.check_counts(), "the rows", &mut report)?;
+    }
     Ok(report)
 }
 

@@ -19,3 +19,4 @@ mod hooks;
 mod housekeeping;
 mod load;
 mod recovery;
+mod triggers;

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use engross_compiler::{Compiled, TeraEvaluator};
 use engross_core::{Approval, Deadline, OutcomeName, RunState, Stage, Subscription, Wait, WaitKind};
 use engross_core::{Event, EventId, OnEvent, Person, ReceivedEvent, RunId, StepState, Timestamp, Verdict, fold};
-use engross_runtime::{Clock, Engine, Error, Ids, Options, Published, RunView, StartOptions, Started};
+use engross_runtime::{
+    Clock, Engine, Error, Ids, Options, Published, RegistryCatalog, RunView, StartOptions, Started, TriggeredWorkflow,
+};
 use engross_source::SourceFile;
 use engross_step_api::{Connection, FileRef, Files, FilesError, WebhookSettings};
 use engross_store::{Committer, InboxEntry, MemoryStore, Store};
@@ -80,7 +82,7 @@ impl World {
         let lab = Lab::new(store.clone());
         let clock = Arc::new(TestClock(AtomicI64::new(1_700_000_000_000)));
         let ids = Arc::new(CountedIds(AtomicU64::new(1)));
-        Self::begin(store, lab, clock, ids, &["acme", "slow", "settling"]).await
+        Self::begin(store, lab, clock, ids, &["acme", "slow", "settling"], &[]).await
     }
 
     async fn begin(
@@ -89,6 +91,7 @@ impl World {
         clock: Arc<TestClock>,
         ids: Arc<CountedIds>,
         connections: &[&str],
+        triggered: &[&str],
     ) -> Self {
         let line = Arc::new(Rigged::new(store.clone()));
         let committer = Committer::start(line.clone());
@@ -103,7 +106,14 @@ impl World {
             clock: clock.clone(),
             ids: ids.clone(),
         };
-        let engine = Engine::start(options).await.unwrap();
+        let catalog = RegistryCatalog { registry: &options.registry, connections: None };
+        let triggered = triggered.iter().map(|text| {
+            let file = SourceFile::new("triggered.yaml", text);
+            let compiled = engross_compiler::compile(&file, &catalog).unwrap_or_else(|found| panic!("{found:?}"));
+            TriggeredWorkflow { file, compiled }
+        });
+        let triggered = triggered.collect();
+        let engine = Engine::start_with(options, triggered).await.unwrap();
         Self { store, line, lab, engine, committer, clock, ids }
     }
 
@@ -116,7 +126,14 @@ impl World {
     pub(crate) async fn crash_into(self, connections: &[&str]) -> Self {
         self.engine.stop();
         self.line.cut();
-        Self::begin(self.store, self.lab, self.clock, self.ids, connections).await
+        Self::begin(self.store, self.lab, self.clock, self.ids, connections, &[]).await
+    }
+
+    /// The same, with workflows whose triggers the new engine keeps.
+    pub(crate) async fn crash_with(self, triggered: &[&str]) -> Self {
+        self.engine.stop();
+        self.line.cut();
+        Self::begin(self.store, self.lab, self.clock, self.ids, &["acme", "slow", "settling"], triggered).await
     }
 
     /// Sets the clock forward, and tells the engine.
@@ -304,14 +321,13 @@ pub(crate) fn named(kind: &str, matching: &[(&str, &str)]) -> Wait {
 pub(crate) fn question(quorum: u32, expires_at: Option<Timestamp>) -> Wait {
     let approval = Approval {
         title: "Send it?".into(),
-        body: None,
-        subject_sha256: None,
         stages: vec![Stage {
             from: vec!["legal".into()],
             people: ["lena", "omar", "zoe"].map(Person::new).to_vec(),
             quorum,
         }],
         forbid: vec![Person::new("zoe")],
+        ..Approval::default()
     };
     let deadline = expires_at.map(|at| Deadline { at, outcome: OutcomeName::new("expired") });
     Wait { kind: WaitKind::Approval(approval), deadline }

@@ -5,6 +5,7 @@ mod connections;
 mod events;
 mod health;
 mod hooks;
+mod mend;
 mod runs;
 mod store;
 pub mod wire;
@@ -25,6 +26,10 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/runs/{run}/journal", get(runs::journal))
         .route("/runs/{run}/cancel", post(runs::cancel))
         .route("/runs/{run}/steps/{step}/decision", post(approvals::decide))
+        .route("/runs/{run}/steps/{step}/retry", post(mend::retry))
+        .route("/runs/{run}/steps/{step}/answer", post(mend::answer))
+        .route("/runs/{run}/rerun", post(mend::rerun))
+        .route("/incidents", get(mend::list))
         .route("/approvals", get(approvals::list))
         .route("/connections", get(connections::list))
         .route("/events", post(events::send))

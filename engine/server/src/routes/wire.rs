@@ -1,7 +1,7 @@
 //! Bodies of requests and answers: the wire's own types, which the command line uses as well.
 
 use engross_core::{Record, RunId, Verdict};
-use engross_runtime::{ApprovalView, ConnectionView, TimelineEntry};
+use engross_runtime::{ApprovalView, ConnectionView, IncidentView, TimelineEntry};
 use engross_store::RunHead;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -77,7 +77,7 @@ pub struct RunRow {
     pub title: String,
     /// How it stands.
     pub status: String,
-    /// Finer: working, waiting, in_doubt, idle.
+    /// Finer: working, waiting, in_doubt, incident, idle.
     pub summary: engross_core::Summary,
     /// What is under way, in words.
     pub doing: String,
@@ -164,6 +164,85 @@ pub struct Decide {
 pub struct Decided {
     /// What the decision did.
     pub effect: String,
+}
+
+/// `GET /api/v1/incidents`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListIncidents {
+    /// Only those of this run.
+    #[serde(default)]
+    pub run: Option<String>,
+}
+
+/// The answer to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Incidents {
+    /// Every step that needs a person to go on, those of the newest run first.
+    pub incidents: Vec<IncidentView>,
+}
+
+/// `POST /api/v1/runs/{run}/steps/{step}/retry`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryStep {
+    /// Who.
+    pub by: String,
+    /// The attempt that they looked at: refused when there was another since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+/// `POST /api/v1/runs/{run}/steps/{step}/answer`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerStep {
+    /// Who.
+    pub by: String,
+    /// The attempt that they looked at: refused when there was another since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// What became of the step.
+    pub said: Saying,
+}
+
+/// `{"ended": {"outcome": …, "outputs": …}}`, or `"not_done"`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Saying {
+    /// It ended so.
+    Ended {
+        /// The outcome; the step's good one where none is given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<String>,
+        /// Its outputs; null where the outcome has none.
+        #[serde(default)]
+        outputs: Value,
+    },
+    /// Its effect did not happen, and it may be tried again. Only of a step in doubt.
+    NotDone,
+}
+
+/// `POST /api/v1/runs/{run}/rerun`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RerunRun {
+    /// Who.
+    pub by: String,
+    /// The first step to run again; all that follows from it does as well.
+    pub from: String,
+    /// Effects that happened may happen once more, under new keys.
+    #[serde(default)]
+    pub effects_again: bool,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
 }
 
 /// `GET /api/v1/approvals`.

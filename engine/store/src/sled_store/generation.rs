@@ -283,6 +283,24 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_that_was_not_finished_goes_before_it_is_taken_for_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let fresh = Generation::open_current(dir.path()).unwrap();
+        for n in 0..1_000_u32 {
+            fresh.db.insert(n.to_be_bytes(), vec![1; 100]).unwrap();
+        }
+        fresh.sync().unwrap();
+        fresh.close().unwrap();
+        // The name says that it reaches further than every whole one.
+        let half = dir.path().join("sled/snap.FFFFFFFF00000000.generating");
+        fs::write(&half, [0; 4]).unwrap();
+        let again = Generation::open_current(dir.path()).unwrap();
+        assert!(!half.exists());
+        assert_eq!(again.db.iter().map(|row| row.unwrap().1.len()).collect::<Vec<_>>(), [100; 1_000]);
+        again.close().unwrap();
+    }
+
+    #[test]
     fn an_opening_removes_other_generations_and_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["sled", "sled.1", "sled.2", "sled.9", "sled.bak", "files"] {

@@ -31,9 +31,9 @@ impl From<sled::Error> for Error {
                 Self::Damaged("a part of the database's files is not what was written".into())
             }
             sled::Error::ReportableBug(_) => Self::Damaged(error.to_string()),
-            sled::Error::Io(_) | sled::Error::Unsupported(_) | sled::Error::CollectionNotFound(_) => {
-                Self::Io(error.to_string())
-            }
+            // It says this of settings that it did not write so; we use nothing that it does not support.
+            sled::Error::Unsupported(_) => Self::Damaged(error.to_string()),
+            sled::Error::Io(_) | sled::Error::CollectionNotFound(_) => Self::Io(error.to_string()),
         }
     }
 }

@@ -319,6 +319,16 @@ impl Store for SledStore {
     fn all_events(&self, after: Option<&EventId>, limit: usize) -> Result<Vec<InboxRow>> {
         self.read("reading the whole inbox", |db| read::all_events(db, after, limit))
     }
+
+    fn check_counts(&self) -> Result<()> {
+        self.read("counting its rows", |db| {
+            let (counted, found) = (counts_of(db)?.live_bytes, live_rows(db)?);
+            if counted == found {
+                return Ok(());
+            }
+            Err(Error::Damaged(format!("its rows take {found} bytes, and those that were written take {counted}")))
+        })
+    }
 }
 
 impl Drop for SledStore {

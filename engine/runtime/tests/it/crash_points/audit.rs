@@ -4,7 +4,7 @@
 use super::cases::{Case, What};
 use super::ledger::{Ledger, key};
 use super::process::Stage;
-use engross_core::{Command, Event, Record, RunId, RunState, Timestamp, fold, outstanding};
+use engross_core::{Command, Event, Record, RecordHash, ResolvedBy, RunId, RunState, Timestamp, fold, outstanding};
 use engross_store::{InboxQuery, MemoryStore, RunQuery, Store, Timer, WaitRow};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +34,21 @@ pub(crate) fn was_cancelled(store: &MemoryStore, run: &RunId) -> bool {
     journal(store, run).iter().any(|record| matches!(record.event, Event::CancelRequested { .. }))
 }
 
+pub(crate) fn was_resumed(store: &MemoryStore, run: &RunId, step: &str) -> bool {
+    journal(store, run).iter().any(|r| matches!(&r.event, Event::StepResumed { step: of, .. } if of.as_str() == step))
+}
+
+pub(crate) fn was_ended_by_hand(store: &MemoryStore, run: &RunId, step: &str) -> bool {
+    journal(store, run).iter().any(|record| {
+        matches!(&record.event, Event::StepCompleted { step: of, resolved_by: ResolvedBy::Person { .. }, .. }
+            if of.as_str() == step)
+    })
+}
+
+pub(crate) fn was_reset(store: &MemoryStore, run: &RunId, from: &str) -> bool {
+    journal(store, run).iter().any(|r| matches!(&r.event, Event::StepsReset { from: of, .. } if of.as_str() == from))
+}
+
 /// Everything that does not hold.
 pub(crate) fn audit(case: &Case, stage: &Stage) -> Vec<String> {
     let mut found = stage.ledger.violations();
@@ -41,7 +56,9 @@ pub(crate) fn audit(case: &Case, stage: &Stage) -> Vec<String> {
     let heads = stage.store.runs(&query).unwrap();
     let runs: BTreeSet<RunId> = heads.iter().map(|head| head.run.clone()).collect();
     let acknowledged: BTreeSet<RunId> = stage.known.runs.iter().cloned().collect();
-    if runs != acknowledged {
+    // A run whose start was not acknowledged, and which came to nothing meanwhile, leaves its key to the one that is asked for.
+    let given_up: BTreeSet<RunId> = heads.iter().filter(|h| !h.holds_its_key()).map(|h| h.run.clone()).collect();
+    if !acknowledged.is_subset(&runs) || !runs.difference(&acknowledged).all(|run| given_up.contains(run)) {
         found.push(format!("the store has the runs {runs:?}, and {acknowledged:?} were acknowledged"));
     }
     let mut states = Vec::new();
@@ -54,7 +71,17 @@ pub(crate) fn audit(case: &Case, stage: &Stage) -> Vec<String> {
         if !records.iter().map(|r| r.seq).eq(1..=records.len() as u64) {
             found.push(format!("the journal of {} has gaps", head.run));
         }
-        if records.iter().rev().skip(1).any(|r| matches!(r.event, Event::RunEnded { .. })) {
+        let follows = |hash: &mut RecordHash, record: &Record| {
+            let follows = hash.is_followed_by(record);
+            *hash = record.hash;
+            Some(follows)
+        };
+        if !records.iter().scan(RecordHash::default(), follows).all(|follows| follows) {
+            found.push(format!("the chain of hashes of {} is broken", head.run));
+        }
+        let is_end = |record: &Record| matches!(record.event, Event::RunEnded { .. });
+        let opens = |record: &Record| matches!(record.event, Event::StepsReset { .. });
+        if records.windows(2).any(|pair| is_end(&pair[0]) && !opens(&pair[1])) {
             found.push(format!("something comes after the end of {}", head.run));
         }
         let stored = (head.seq, head.status, head.summary, head.updated_at, &head.key);
@@ -66,7 +93,7 @@ pub(crate) fn audit(case: &Case, stage: &Stage) -> Vec<String> {
     }
     rows(&stage.store, &states, &mut found);
     acts(case, stage, &mut found);
-    once(case, &stage.ledger, &stage.known.runs, &mut found);
+    once(case, &stage.ledger, &runs, &mut found);
     found
 }
 
@@ -115,7 +142,10 @@ fn acts(case: &Case, stage: &Stage, found: &mut Vec<String>) {
             What::Cancel => was_cancelled(&stage.store, run),
             What::Event { kind, .. } => entries(format!("event:{kind}")) > 0,
             What::Hook { object, .. } => entries(format!("acme:{object}")) > 0,
-            What::Becomes { .. } => true,
+            What::Retry { step } => was_resumed(&stage.store, run, step),
+            What::Skip { step } => was_ended_by_hand(&stage.store, run, step),
+            What::Rerun { from } => was_reset(&stage.store, run, from),
+            What::Becomes { .. } | What::Mend { .. } => true,
         };
         if !there {
             found.push(format!("{:?} of {run} was acknowledged and is not there", act.what));
@@ -124,7 +154,7 @@ fn acts(case: &Case, stage: &Stage, found: &mut Vec<String>) {
 }
 
 /// Every effect at most once, whatever its class: by its key, by a look-up, or by asking a person.
-fn once(case: &Case, ledger: &Ledger, runs: &[RunId], found: &mut Vec<String>) {
+fn once(case: &Case, ledger: &Ledger, runs: &BTreeSet<RunId>, found: &mut Vec<String>) {
     for (key_of, times) in ledger.effects() {
         if times > 1 {
             found.push(format!("{key_of} happened {times} times"));

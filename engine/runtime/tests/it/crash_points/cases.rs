@@ -25,8 +25,6 @@ pub(crate) struct Case {
 pub(crate) enum AfterCrash {
     /// Nothing: each run, each step and each effect.
     Same,
-    /// An unsafe step may stay in doubt, and what needs it waits for a person.
-    OrInDoubt,
     /// How far the steps came before somebody cancelled. The runs end alike.
     OtherSteps,
 }
@@ -50,6 +48,12 @@ pub(crate) enum When {
     BackingOff(&'static str),
     /// The step has looked, and saw nothing.
     Looked(&'static str),
+    /// An incident was raised at the step.
+    Stuck(&'static str),
+    /// Nobody knows whether the step's effect happened.
+    Doubted(&'static str),
+    /// The run has ended.
+    Over,
 }
 
 /// What is done.
@@ -75,26 +79,43 @@ pub(crate) enum What {
         object: &'static str,
         id: &'static str,
     },
+    /// Somebody puts right, at the provider, what keeps this step from working.
+    Mend {
+        step: &'static str,
+    },
+    /// The step is tried again.
+    Retry {
+        step: &'static str,
+    },
+    /// The step is passed over, with outputs that somebody supplies.
+    Skip {
+        step: &'static str,
+    },
+    /// The step and all that follows from it are run again, with their effects.
+    Rerun {
+        from: &'static str,
+    },
 }
 
-const fn act(when: When, what: What) -> Act {
+pub(super) const fn act(when: When, what: What) -> Act {
     Act { run: 0, when, what }
 }
 
-const fn yes(step: &'static str, by: &'static str) -> What {
+pub(super) const fn yes(step: &'static str, by: &'static str) -> What {
     What::Decide { step, by, verdict: Verdict::Approve }
 }
 
-const LENA: &str = "lena@acme.example";
-const OMAR: &str = "omar@acme.example";
+pub(super) const LENA: &str = "lena@acme.example";
+pub(super) const OMAR: &str = "omar@acme.example";
 
-fn case(name: &'static str, ends: &'static str, workflow: &'static str) -> Case {
+pub(super) fn case(name: &'static str, ends: &'static str, workflow: &'static str) -> Case {
     Case { name, workflow, runs: 1, moods: Vec::new(), acts: Vec::new(), ends, after_crash: AfterCrash::Same }
 }
 
 /// The reference set.
 pub(crate) fn all() -> Vec<Case> {
-    [effects(), waits(), signatures(), people(), joins(), ends(), crowds()].into_iter().flatten().collect()
+    let all = [effects(), waits(), signatures(), people(), joins(), ends(), super::stuck::cases(), crowds()];
+    all.into_iter().flatten().collect()
 }
 
 fn effects() -> Vec<Case> {
@@ -147,18 +168,14 @@ steps: { a: { uses: acme/send, with: { name: x } }, b: { uses: acme/send, with: 
 outputs: { id: '{{ steps.a.outputs.id }}' }",
             )
         },
-        Case {
-            after_crash: AfterCrash::OrInDoubt,
-            ..case(
-                "unsafe",
-                "succeeded",
-                "steps: { a: { uses: acme/fax, with: { name: x } }, b: { uses: acme/put, with: { name: w }, needs: [a] } }
+        case(
+            "unsafe",
+            "succeeded",
+            "steps: { a: { uses: acme/fax, with: { name: x } }, b: { uses: acme/put, with: { name: w }, needs: [a] } }
 outputs: { id: '{{ steps.a.outputs.id }}' }",
-            )
-        },
+        ),
         Case {
             moods: vec![("a", Mood::Away(2))],
-            after_crash: AfterCrash::OrInDoubt,
             ..case(
                 "unsafe_again",
                 "succeeded",

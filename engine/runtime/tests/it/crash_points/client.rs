@@ -7,8 +7,8 @@ use super::cases::{Act, Case, What, When};
 use super::ledger::{Ask, Ledger, key};
 use crate::world::TOKEN;
 use engross_compiler::Compiled;
-use engross_core::{Person, RunId, StepState, fold};
-use engross_runtime::{Engine, Error, StartOptions};
+use engross_core::{Person, RunId, StepId, StepState, fold};
+use engross_runtime::{Engine, Error, Said, StartOptions, Word};
 use engross_source::SourceFile;
 use engross_store::{MemoryStore, Store};
 use serde_json::json;
@@ -70,6 +70,9 @@ pub(crate) fn is_time(store: &MemoryStore, ledger: &Ledger, act: &Act, known: &A
         When::Called(name) => ledger.asked(&key(run, name), Ask::Execute) > 0,
         When::Waiting(name) => matches!(step(name), Some(StepState::Waiting { .. })),
         When::BackingOff(name) => matches!(step(name), Some(StepState::BackingOff { .. })),
+        When::Stuck(name) => matches!(step(name), Some(StepState::Incident { .. })),
+        When::Doubted(name) => matches!(step(name), Some(StepState::InDoubt { .. })),
+        When::Over => state.as_ref().is_some_and(|state| state.status.is_over()),
         When::Looked(name) => matches!(step(name), Some(StepState::Waiting { checked: 1.., .. })),
     }
 }
@@ -97,6 +100,24 @@ pub(crate) async fn act(engine: &Engine, store: &MemoryStore, ledger: &Ledger, a
             ledger.becomes(object, outcome);
             Answer::Acknowledged
         }
+        What::Mend { step } => {
+            ledger.mend(step);
+            Answer::Acknowledged
+        }
+        What::Retry { step } => match engine.retry(run, &step.into(), word()).await {
+            Err(Error::Rejected(_)) if super::audit::was_resumed(store, run, step) => Answer::Acknowledged,
+            resumed => answer(resumed),
+        },
+        What::Skip { step } => {
+            let said = Said::Ended { outcome: None, outputs: json!({ "id": "by-hand" }) };
+            match engine.answer(run, &step.into(), said, word()).await {
+                Err(Error::Rejected(_)) if super::audit::was_ended_by_hand(store, run, step) => Answer::Acknowledged,
+                ended => answer(ended),
+            }
+        }
+        // Each time that it is asked for means new effects: who was not told looks first whether it counts.
+        What::Rerun { from } if super::audit::was_reset(store, run, from) => Answer::Acknowledged,
+        What::Rerun { from } => answer(engine.rerun(run, &from.into(), true, word()).await),
         What::Hook { object, id } => {
             let body = json!({ "id": id, "kind": "changed", "about": object }).to_string();
             match engine.receive_webhook("acme", TOKEN, &[], body.as_bytes()).await {
@@ -106,4 +127,20 @@ pub(crate) async fn act(engine: &Engine, store: &MemoryStore, ledger: &Ledger, a
             }
         }
     }
+}
+
+fn word() -> Word {
+    Word { by: Person::new("ada@acme.example"), attempt: None, comment: None }
+}
+
+/// Decides a doubt, if there is one, by looking at the provider.
+pub(crate) async fn decide_doubt(engine: &Engine, store: &MemoryStore, ledger: &Ledger, run: &RunId) -> Option<Answer> {
+    let state = fold(&store.journal(run, 0, usize::MAX).unwrap())?;
+    let in_doubt = |(_, step): &(&StepId, &StepState)| matches!(step, StepState::InDoubt { .. });
+    let (step, _) = state.steps.iter().find(in_doubt)?;
+    let said = match ledger.outputs(state.idempotency_key(step).as_str()) {
+        Some(outputs) => Said::Ended { outcome: None, outputs },
+        None => Said::NotDone,
+    };
+    Some(answer(engine.answer(run, step, said, word()).await))
 }

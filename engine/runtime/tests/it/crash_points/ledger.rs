@@ -5,14 +5,16 @@
 
 use async_trait::async_trait;
 use engross_core::limits::SPAN_MS_MAX;
-use engross_core::{EffectClass, Event, OnEvent, OutcomeKind, OutcomeSpec, RunId, StepKind, StepSpec, Wait, WaitKind};
+use engross_core::{
+    EffectClass, Event, OnEvent, OutcomeKind, OutcomeSpec, Record, RunId, StepKind, StepSpec, Wait, WaitKind, fold,
+};
 use engross_step_api::{
     Acknowledgement, Completion, Connection, ErrorClass, IncomingEvent, Provider, RawWebhook, Reconciled, Step,
     StepContext, StepError, StepResult, Subscription, Wake, WebhookError,
 };
 use engross_store::{MemoryStore, Store};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 
@@ -23,8 +25,14 @@ pub(crate) enum Mood {
     Away(usize),
     /// The first so many requests take effect, and their answers are lost.
     Mute(usize),
-    /// The first so many requests are refused for good, until somebody puts things right.
+    /// The first so many requests are refused for good.
     Refuses(usize),
+    /// The first so many requests get lost on their way, and nobody can tell.
+    Lost(usize),
+    /// It is away until somebody puts things right.
+    Down,
+    /// It refuses for good until somebody puts things right.
+    Broken,
     /// It takes effect, and the answer comes only after the client has done so many of its acts.
     Slow(usize),
 }
@@ -43,6 +51,10 @@ struct Book {
     asked: BTreeMap<(String, Ask), usize>,
     /// The effects that happened, by key.
     effects: BTreeMap<String, usize>,
+    /// What came of each, by key.
+    outputs: BTreeMap<String, Value>,
+    /// The steps for which somebody has put things right.
+    mended: BTreeSet<&'static str>,
     /// What became of the objects that contracts are signed as.
     objects: BTreeMap<String, &'static str>,
     violations: Vec<String>,
@@ -82,6 +94,20 @@ impl Ledger {
         self.book.lock().unwrap().objects.insert(object.to_string(), outcome);
     }
 
+    /// What came of the effect with this key, which is what somebody sees who looks it up at the provider by hand.
+    pub(crate) fn outputs(&self, key: &str) -> Option<Value> {
+        self.book.lock().unwrap().outputs.get(key).cloned()
+    }
+
+    /// Somebody puts things right for a step.
+    pub(crate) fn mend(&self, step: &'static str) {
+        self.book.lock().unwrap().mended.insert(step);
+    }
+
+    fn is_mended(&self, step: &str) -> bool {
+        self.book.lock().unwrap().mended.contains(step)
+    }
+
     /// So many acts of the client are acknowledged.
     pub(crate) fn acted(&self, acts: usize) {
         self.book.lock().unwrap().acts = acts;
@@ -89,9 +115,15 @@ impl Ledger {
     }
 
     fn note(&self, context: &StepContext, ask: Ask) -> usize {
+        let records = self.store.journal(&context.run, 0, usize::MAX).unwrap();
+        let is_reset = |record: &&Record| matches!(&record.event, Event::StepsReset { steps, .. } if steps.contains(&context.step));
+        let again = match records.iter().filter(is_reset).count() {
+            0 => String::new(),
+            resets => format!("#{resets}"),
+        };
         let mut book = self.book.lock().unwrap();
         let key = context.key.as_str().to_string();
-        if key != format!("{}/{}", context.run, context.step) {
+        if key != format!("{}/{}{again}", context.run, context.step) {
             book.violations.push(format!("{} of {} has the key {key}", context.step, context.run));
         }
         let times = book.asked.entry((key, ask)).or_default();
@@ -109,7 +141,7 @@ impl Ledger {
             matches!(&record.event, Event::EffectIntended { step, attempt, key }
                 if *step == context.step && *attempt == context.attempt && *key == context.key)
         });
-        let over = records.iter().any(|record| matches!(record.event, Event::RunEnded { .. }));
+        let over = fold(&records).is_none_or(|state| state.status.is_over());
         if !intended || over {
             let what = format!(
                 "attempt {} of {} of {} left (intent journaled: {intended}, run over: {over})",
@@ -119,8 +151,9 @@ impl Ledger {
         }
     }
 
-    fn happen(&self, key: &str, honours_keys: bool) {
+    fn happen(&self, key: &str, honours_keys: bool, outputs: Value) {
         let mut book = self.book.lock().unwrap();
+        book.outputs.insert(key.to_string(), outputs);
         let times = book.effects.entry(key.to_string()).or_default();
         if !honours_keys || *times == 0 {
             *times += 1;
@@ -225,9 +258,10 @@ impl Operation {
         Completion::new(self.spec.outcomes[0].name.as_str(), json!({ "id": format!("{}-of-{name}", self.spec.title) }))
     }
 
-    fn happens(&self, context: &StepContext) {
+    fn happens(&self, context: &StepContext, input: &Value) {
         if self.spec.effect != EffectClass::Read {
-            self.ledger.happen(context.key.as_str(), self.spec.effect == EffectClass::Idempotent);
+            let honours_keys = self.spec.effect == EffectClass::Idempotent;
+            self.ledger.happen(context.key.as_str(), honours_keys, self.good(input).outputs);
         }
     }
 
@@ -262,15 +296,24 @@ impl Step for Operation {
             Some(Mood::Refuses(first)) if times <= *first => {
                 return Err(StepError::new(ErrorClass::Invalid, "refused", "it will not have this"));
             }
+            Some(Mood::Down) if !self.ledger.is_mended(context.step.as_str()) => {
+                return Err(StepError::new(ErrorClass::Transient, "away", "it is away"));
+            }
+            Some(Mood::Broken) if !self.ledger.is_mended(context.step.as_str()) => {
+                return Err(StepError::new(ErrorClass::Invalid, "refused", "it will not have this"));
+            }
+            Some(Mood::Lost(first)) if times <= *first => {
+                return Err(StepError::new(ErrorClass::Transient, "lost", "no answer came").maybe_done());
+            }
             Some(Mood::Mute(first)) if times <= *first => {
-                self.happens(context);
+                self.happens(context, input);
                 return Err(StepError::new(ErrorClass::Transient, "mute", "the answer was lost").maybe_done());
             }
             Some(Mood::Slow(acts)) => {
-                self.happens(context);
+                self.happens(context, input);
                 self.ledger.until_acted(*acts).await;
             }
-            _ => self.happens(context),
+            _ => self.happens(context, input),
         }
         Ok(StepResult::Done(self.good(input)))
     }

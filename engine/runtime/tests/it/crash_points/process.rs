@@ -131,10 +131,26 @@ impl Stage {
                 self.wait().await;
                 continue;
             }
+            match self.decide_doubt(&engine).await {
+                Some(Answer::Acknowledged) => continue,
+                Some(Answer::Broken) => return forever().await,
+                None => {}
+            }
             let Some(next) = self.next_timer() else { return };
             self.clock.0.fetch_max(next.as_millis(), Ordering::SeqCst);
             engine.clock_changed();
         }
+    }
+
+    /// Somebody looks after the runs that are in doubt, once nothing else happens.
+    async fn decide_doubt(&self, engine: &Engine) -> Option<Answer> {
+        for run in &self.known.runs {
+            let decided = client::decide_doubt(engine, &self.store, &self.ledger, run).await;
+            if decided.is_some() {
+                return decided;
+            }
+        }
+        None
     }
 
     async fn engine(&self, line: &Arc<Line>) -> Option<Engine> {
