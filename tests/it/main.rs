@@ -5,6 +5,7 @@
 mod broken;
 mod cli;
 mod codes;
+mod compensation;
 mod demo;
 mod every_provider;
 mod examples;
