@@ -162,6 +162,29 @@ impl Client {
         self.send(Method::POST, &path, Some(request)).await
     }
 
+    /// Hands a decision on.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn delegate(&self, run: &RunId, step: &StepId, request: &wire::Delegate) -> Result<wire::Decided> {
+        let path = format!("/api/v1/runs/{}/steps/{}/delegation", segment(run.as_str()), segment(step.as_str()));
+        self.send(Method::POST, &path, Some(request)).await
+    }
+
+    /// Says that what is approved was changed.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn change_subject(
+        &self,
+        run: &RunId,
+        step: &StepId,
+        request: &wire::ChangeSubject,
+    ) -> Result<wire::Decided> {
+        let path = format!("/api/v1/runs/{}/steps/{}/subject", segment(run.as_str()), segment(step.as_str()));
+        self.send(Method::POST, &path, Some(request)).await
+    }
+
     /// Sends an event.
     ///
     /// # Errors

@@ -173,6 +173,8 @@ async fn approve(client: &Client, run: &RunId) -> Result<()> {
                 decision: Verdict::Approve,
                 by: APPROVER.to_string(),
                 comment: Some("reviewed in the demo".to_string()),
+                form: None,
+                subject_sha256: approval.subject_sha256.clone(),
             };
             client.decide(run, &approval.step, &decide).await?;
             return Ok(());

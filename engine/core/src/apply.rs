@@ -157,6 +157,10 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
         | Event::StepRecovered { step }
         | Event::StepChecked { step, .. }
         | Event::DecisionRecorded { step, .. }
+        | Event::ReminderDue { step, .. }
+        | Event::Escalated { step, .. }
+        | Event::Delegated { step, .. }
+        | Event::ApprovalReset { step, .. }
         | Event::StepInDoubt { step, .. } => {
             if let Some(old) = state.steps.remove(step) {
                 state.steps.insert(step.clone(), next(old, at, event));
@@ -263,7 +267,7 @@ fn next(old: StepState, at: Timestamp, event: &Event) -> StepState {
             Event::StepInDoubt { attempt, error, .. },
         ) => StepState::InDoubt { attempt: *attempt, input, error: error.clone(), intents, since },
         (mut waiting @ StepState::Waiting { .. }, event) => {
-            look_or_decide(&mut waiting, event);
+            look_or_decide(&mut waiting, at, event);
             waiting
         }
         (old, _) => old,
@@ -302,8 +306,8 @@ fn resumed(old: StepState, at: Timestamp, attempt: u32, not_done: bool, deadline
 }
 
 /// What a look or a decision changes of a waiting step.
-fn look_or_decide(waiting: &mut StepState, event: &Event) {
-    let StepState::Waiting { checked, next_poll, error, closing, decisions, .. } = waiting else { return };
+fn look_or_decide(waiting: &mut StepState, at: Timestamp, event: &Event) {
+    let StepState::Waiting { wait, checked, next_poll, error, closing, decisions, asked, .. } = waiting else { return };
     match event {
         Event::StepChecked { check, next_poll: next, error: why, .. } => {
             *checked = (*checked).max(*check);
@@ -313,8 +317,11 @@ fn look_or_decide(waiting: &mut StepState, event: &Event) {
             }
             error.clone_from(why);
         }
-        Event::DecisionRecorded { decision, .. } => decisions.push(decision.clone()),
-        _ => {}
+        event => {
+            if let WaitKind::Approval(approval) = &mut wait.kind {
+                crate::approval::follow(approval, decisions, asked, at, event);
+            }
+        }
     }
 }
 
@@ -335,6 +342,7 @@ fn parked(input: Arc<Value>, at: Timestamp, wait: &Wait, looks: u32) -> StepStat
         error: None,
         closing: None,
         decisions: Vec::new(),
+        asked: crate::Asked::new(at, &wait.kind),
         since: at,
     }
 }

@@ -55,4 +55,8 @@ pub enum TimerKind {
     Poll,
     /// The end of a wait, or of the whole run.
     Deadline,
+    /// The next reminder of an approval.
+    Remind,
+    /// The next escalation of an approval.
+    Escalate,
 }

@@ -139,6 +139,46 @@ pub enum Event {
         /// The decision.
         decision: Decision,
     },
+    /// The people who are asked by a waiting approval and have not decided are to be reminded. Nothing is decided by it.
+    ReminderDue {
+        /// The step.
+        step: StepId,
+        /// Which reminder of the stage it is, from 1.
+        number: u32,
+    },
+    /// A stage of a waiting approval takes long: others may decide as well.
+    Escalated {
+        /// The step.
+        step: StepId,
+        /// The groups and people as the file names them.
+        to: Vec<String>,
+        /// Who they are.
+        people: Vec<Person>,
+    },
+    /// Somebody decides instead of somebody who is asked by a waiting approval.
+    Delegated {
+        /// The step.
+        step: StepId,
+        /// Who was asked, and may not decide any more.
+        by: Person,
+        /// Who may instead.
+        to: Person,
+        /// Why, in their words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
+    /// What a waiting approval is about was changed: the decisions so far are void, and people are asked anew.
+    ApprovalReset {
+        /// The step.
+        step: StepId,
+        /// The digest of what it is about now.
+        subject_sha256: String,
+        /// Who says so.
+        by: Person,
+        /// Why, in their words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
     /// The step ended with an outcome. Accepted by running and waiting steps, and by pending ones that cannot start.
     StepCompleted {
         /// The step.
@@ -307,6 +347,10 @@ impl Event {
             | Self::DeadlineReached { step }
             | Self::StepChecked { step, .. }
             | Self::DecisionRecorded { step, .. }
+            | Self::ReminderDue { step, .. }
+            | Self::Escalated { step, .. }
+            | Self::Delegated { step, .. }
+            | Self::ApprovalReset { step, .. }
             | Self::StepCompleted { step, .. }
             | Self::StepInDoubt { step, .. }
             | Self::IncidentRaised { step, .. }

@@ -54,6 +54,28 @@ pub enum Input {
         /// The decision.
         decision: Decision,
     },
+    /// A person who is asked for a decision has another make it.
+    Delegate {
+        /// The step.
+        step: StepId,
+        /// Who is asked.
+        by: Person,
+        /// Who decides instead.
+        to: Person,
+        /// Why, in their words.
+        comment: Option<String>,
+    },
+    /// What an approval is about was changed.
+    SubjectChanged {
+        /// The step.
+        step: StepId,
+        /// The SHA-256 (hex) of what it is about now.
+        subject_sha256: String,
+        /// Who says so.
+        by: Person,
+        /// Why, in their words.
+        comment: Option<String>,
+    },
     /// A person ends the run early.
     Cancel {
         /// Who.

@@ -32,7 +32,7 @@ mod wait;
 
 pub use advance::{Context, Rejection, Turn, advance};
 pub use apply::{apply, fold};
-pub use approval::{Approval, Decision, Stage, Verdict};
+pub use approval::{Approval, Asked, Decision, Delegation, Escalation, Refusal, Remind, Stage, Verdict};
 pub use command::{Command, TimerId, TimerKind};
 pub use error::{EffectState, ErrorClass, Fault, StepError};
 pub use event::{Event, JOURNAL_VERSION, Record, ResolvedBy, SkipReason};

@@ -30,6 +30,12 @@ pub const LOOK_ATTEMPTS_MAX: u32 = 6;
 /// Decisions one approval may collect before it ends.
 pub const DECISIONS_MAX: usize = 1_000;
 
+/// Delegations one approval may see before it ends.
+pub const DELEGATIONS_MAX: usize = 1_000;
+
+/// How often what an approval is about may be changed.
+pub const RESETS_MAX: u32 = 1_000;
+
 /// How long a provider may tell us to stay away (`Retry-After`): a day. A longer wish is cut to this, since ten years asked
 /// for by mistake must not park a contract for ten years.
 pub const RETRY_AFTER_MS_MAX: u64 = 24 * 3600 * 1000;

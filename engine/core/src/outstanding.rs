@@ -28,7 +28,7 @@ fn owe(step: &StepId, state: &StepState, owed: &mut BTreeSet<Command>) {
         StepState::BackingOff { retry_at, .. } => {
             owed.insert(Command::ArmTimer { timer: timer(TimerKind::Retry), at: *retry_at });
         }
-        StepState::Waiting { wait, wakes, checked, next_poll, closing, .. } => {
+        StepState::Waiting { wait, wakes, checked, next_poll, closing, asked, .. } => {
             if wakes > checked {
                 owed.insert(Command::CheckStep { step: step.clone(), check: *wakes });
             }
@@ -38,6 +38,14 @@ fn owe(step: &StepId, state: &StepState, owed: &mut BTreeSet<Command>) {
             // A deadline that has come is kept by the last look, not by a timer.
             if let (Some(deadline), None) = (&wait.deadline, closing) {
                 owed.insert(Command::ArmTimer { timer: timer(TimerKind::Deadline), at: deadline.at });
+            }
+            if let Some(at) = asked.next_reminder {
+                owed.insert(Command::ArmTimer { timer: timer(TimerKind::Remind), at });
+            }
+            if let WaitKind::Approval(approval) = &wait.kind
+                && let Some(at) = asked.next_escalation(approval)
+            {
+                owed.insert(Command::ArmTimer { timer: timer(TimerKind::Escalate), at });
             }
             let subscriptions = match &wait.kind {
                 WaitKind::Event { subscriptions, .. } => subscriptions.clone(),

@@ -1,8 +1,8 @@
 //! Where a run stands: the fold of its journal. Changed only by `apply`.
 
 use crate::{
-    Decision, EventId, IdempotencyKey, OutcomeName, Person, PlanDigest, RecordHash, RunId, SkipReason, StepError,
-    StepId, Timestamp, Wait,
+    Asked, Decision, EventId, IdempotencyKey, OutcomeName, Person, PlanDigest, RecordHash, RunId, SkipReason,
+    StepError, StepId, Timestamp, Wait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -207,6 +207,8 @@ pub enum StepState {
         closing: Option<u32>,
         /// What people decided so far.
         decisions: Vec<Decision>,
+        /// What has happened to the question besides, where it is one.
+        asked: Asked,
         /// Since when.
         since: Timestamp,
     },

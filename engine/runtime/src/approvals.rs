@@ -173,7 +173,7 @@ fn filled(approval: &Approval, verdict: Verdict, form: Option<Value>) -> Result<
     let validator = jsonschema::options()
         .should_validate_formats(true)
         .build(&schema)
-        .map_err(|error| Error::Invalid(format!("the form of this approval cannot be used: {}", error.masked())))?;
+        .map_err(|error| Error::BadRequest(format!("the form of this approval cannot be used: {}", error.masked())))?;
     let problems: Vec<String> = validator
         .iter_errors(&fields)
         .take(FORM_PROBLEMS_SHOWN_MAX)

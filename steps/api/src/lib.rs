@@ -15,8 +15,8 @@ pub use connection::{Connection, Setting, WebhookSettings};
 pub use context::{Directory, StepContext, UnknownGroup};
 pub use engross_core::limits;
 pub use engross_core::{
-    Approval, Completion, Deadline, EffectClass, EffectState, ErrorClass, EventId, Fault, IdempotencyKey, OnEvent,
-    OutcomeKind, OutcomeName, OutcomeSpec, Person, ReceivedEvent, RunId, SPAN_PATTERN, SpanError, Stage, StepError,
+    Approval, Completion, Deadline, EffectClass, EffectState, ErrorClass, Escalation, EventId, Fault, IdempotencyKey,
+    OnEvent, OutcomeKind, OutcomeName, OutcomeSpec, Person, ReceivedEvent, Remind, RunId, SPAN_PATTERN, SpanError, Stage, StepError,
     StepId, StepKind, StepResult, StepSpec, Subscription, Timestamp, Wait, WaitKind, parse_span,
 };
 pub use files::{FileRef, Files, FilesError};

@@ -51,6 +51,24 @@ pub(crate) const ADDRESSES_MAX: usize = 64;
 /// Groups and people that one approval stage or notification names.
 pub(crate) const NAMES_MAX: usize = 100;
 
+/// Stages of one approval.
+pub(crate) const STAGES_MAX: usize = 10;
+
+/// Escalations of one approval.
+pub(crate) const ESCALATIONS_MAX: usize = 10;
+
+/// Reminders of one stage of an approval.
+pub(crate) const REMINDERS_MAX: u32 = 100;
+
+/// The shortest pause before a reminder, in milliseconds: a minute.
+pub(crate) const REMIND_EVERY_MS_MIN: u64 = 60_000;
+
+/// Fields of an approval's form.
+pub(crate) const FIELDS_MAX: usize = 50;
+
+/// The JSON Schema of one of them, as text.
+pub(crate) const FIELD_SCHEMA_BYTES_MAX: usize = 4 * 1024;
+
 /// Fields of an event that a wait compares.
 pub(crate) const MATCH_FIELDS_MAX: usize = 32;
 

@@ -12,13 +12,6 @@ use jsonschema::Validator;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Inputs of operations that are not built yet, and what to do without them.
-const UNBUILT: [(&str, &str, &str); 3] = [
-    ("approval", "remind", "people are asked once; `engross approvals list` shows what is open"),
-    ("approval", "escalate", "write a step that needs the outcome `expired`"),
-    ("approval", "form", "a decision may carry a comment"),
-];
-
 /// Checks every step's `with`.
 pub(crate) fn check(unit: &Unit<'_>, findings: &mut Findings<'_>) {
     let mut templates: Vec<BTreeSet<String>> = vec![BTreeSet::new(); unit.workflow.steps.len()];
@@ -85,17 +78,6 @@ fn report(step: &Step<'_>, uses: &str, mistake: &Mistake, schema: &Value, findin
         }
         MistakeKind::Unknown(key) => {
             let span = key_place(step, &format!("{}/{}", mistake.pointer, key.replace('~', "~0").replace('/', "~1")));
-            let unbuilt = UNBUILT.iter().find(|(of, name, _)| *of == uses && name == key && mistake.pointer.is_empty());
-            if let Some((_, _, instead)) = unbuilt {
-                let message = format!("`{key}` of `{uses}` is not built yet: {instead}");
-                findings.report(
-                    codes::NOT_BUILT,
-                    span,
-                    message,
-                    Some("remove it; nothing in a workflow is ignored".to_owned()),
-                );
-                return;
-            }
             let owner = if mistake.pointer.is_empty() { format!("`{uses}`") } else { name };
             findings.report(codes::WITH_UNKNOWN, span, format!("{owner} {}", mistake.message), mistake.hint.clone());
         }

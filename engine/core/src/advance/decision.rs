@@ -2,7 +2,7 @@
 
 use super::{Rejection, Work, attempt, timer};
 use crate::approval::Standing;
-use crate::{Approval, Decision, Event, OutcomeName, ResolvedBy, StepId, StepState, WaitKind};
+use crate::{Approval, Asked, Decision, Event, OutcomeName, ResolvedBy, StepId, StepState, Verdict, WaitKind};
 use serde_json::{Value, json};
 
 pub(super) fn decide(work: &mut Work<'_>, step: &StepId, mut decision: Decision) -> Result<(), Rejection> {
@@ -13,11 +13,11 @@ pub(super) fn decide(work: &mut Work<'_>, step: &StepId, mut decision: Decision)
         timer::deadline(work, step);
         return Ok(());
     }
-    let (approval, decisions) = open_approval(work, step)?;
-    approval.check(decisions, &decision.by)?;
+    let (approval, decisions, asked) = open_approval(work, step)?;
+    approval.check(decisions, asked, &decision)?;
     work.emit(Event::DecisionRecorded { step: step.clone(), decision });
 
-    let (approval, decisions) = open_approval(work, step)?;
+    let (approval, decisions, _) = open_approval(work, step)?;
     let outcome = match approval.standing(decisions) {
         Standing::Open => return Ok(()),
         Standing::Approved => "approved",
@@ -28,18 +28,22 @@ pub(super) fn decide(work: &mut Work<'_>, step: &StepId, mut decision: Decision)
     Ok(())
 }
 
-fn overdue(work: &Work<'_>, step: &StepId) -> Result<bool, Rejection> {
+/// Whether the approval's time is up, although the sweeper may not have come by yet.
+pub(super) fn overdue(work: &Work<'_>, step: &StepId) -> Result<bool, Rejection> {
     match work.step(step)? {
         Some(StepState::Waiting { wait, .. }) => Ok(wait.deadline.as_ref().is_some_and(|d| d.at <= work.now())),
         _ => Ok(false),
     }
 }
 
-fn open_approval<'a>(work: &'a Work<'_>, step: &StepId) -> Result<(&'a Approval, &'a [Decision]), Rejection> {
+/// What is asked, what was decided, and what has happened besides.
+pub(super) type Open<'a> = (&'a Approval, &'a [Decision], &'a Asked);
+
+pub(super) fn open_approval<'a>(work: &'a Work<'_>, step: &StepId) -> Result<Open<'a>, Rejection> {
     let current = work.step(step)?;
     match current {
-        Some(StepState::Waiting { wait, decisions, .. }) => match &wait.kind {
-            WaitKind::Approval(approval) => Ok((approval, decisions)),
+        Some(StepState::Waiting { wait, decisions, asked, .. }) => match &wait.kind {
+            WaitKind::Approval(approval) => Ok((approval, decisions, asked)),
             WaitKind::Event { .. } | WaitKind::Timer => {
                 Err(Rejection::NotWaitingForDecision { step: step.clone(), state: "waiting for something else" })
             }
@@ -71,11 +75,13 @@ pub(super) fn outputs_at_the_deadline(outcome: &str, state: &StepState) -> Optio
 
 fn outputs(outcome: &str, approval: &Approval, decisions: &[Decision]) -> Value {
     let last = decisions.last();
+    let filled = decisions.iter().rfind(|d| d.verdict == Verdict::Approve).and_then(|d| d.form.clone());
     json!({
         "decision": outcome,
         "decided_by": decisions.iter().map(|d| d.by.as_str()).collect::<Vec<_>>(),
         "decided_at": last.map(|d| d.at.to_string()),
         "comment": last.and_then(|d| d.comment.clone()),
         "subject_sha256": approval.subject_sha256,
+        "form": filled.unwrap_or_else(|| json!({})),
     })
 }

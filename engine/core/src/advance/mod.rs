@@ -8,12 +8,15 @@ mod cancel;
 mod check;
 mod compensate;
 mod decision;
+mod delegate;
 mod incident;
 mod matched;
+mod remind;
 mod rerun;
 mod restarted;
 mod settle;
 mod start;
+mod subject;
 mod timer;
 
 use crate::approval::Refusal;
@@ -183,6 +186,10 @@ fn dispatch(work: &mut Work<'_>, input: Input) -> Result<(), Rejection> {
         }
         Input::EventMatched { step, event } => matched::matched(work, &step, event),
         Input::Decision { step, decision } => decision::decide(work, &step, decision),
+        Input::Delegate { step, by, to, comment } => delegate::delegate(work, step, by, to, comment),
+        Input::SubjectChanged { step, subject_sha256, by, comment } => {
+            subject::changed(work, step, subject_sha256, by, comment)
+        }
         Input::Cancel { by, reason } => {
             if work.state.ending.is_some() {
                 return Err(Rejection::GivenUp);

@@ -1,16 +1,18 @@
 //! Timers that are due. A timer that no longer fits the state has been overtaken, and changes nothing.
 
-use super::{Work, attempt, cancel, decision};
+use super::{Work, attempt, cancel, decision, remind};
 use crate::{Event, OnEvent, Person, ResolvedBy, StepId, StepState, TimerId, TimerKind, WaitKind};
 use serde_json::Value;
 
 pub(super) fn fired(work: &mut Work<'_>, timer: &TimerId) {
     match (&timer.step, timer.kind) {
         (None, TimerKind::Deadline) => run_deadline(work),
-        (None, TimerKind::Retry | TimerKind::Poll) => {}
+        (None, TimerKind::Retry | TimerKind::Poll | TimerKind::Remind | TimerKind::Escalate) => {}
         (Some(step), TimerKind::Retry) => retry(work, step),
         (Some(step), TimerKind::Poll) => poll(work, step),
         (Some(step), TimerKind::Deadline) => deadline(work, step),
+        (Some(step), TimerKind::Remind) => remind::remind(work, step),
+        (Some(step), TimerKind::Escalate) => remind::escalate(work, step),
     }
 }
 

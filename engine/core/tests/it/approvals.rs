@@ -2,7 +2,8 @@
 
 use crate::world::{World, plan, step, wait};
 use engross_core::{
-    Approval, Deadline, EffectClass, OutcomeName, Person, Stage, TimerKind, Timestamp, Verdict, Wait, WaitKind,
+    Approval, Deadline, Decision, EffectClass, Escalation, Input, OutcomeName, Person, Remind, Stage, StepId,
+    TimerKind, Timestamp, Verdict, Wait, WaitKind,
 };
 use insta::assert_snapshot;
 
@@ -14,10 +15,9 @@ fn world(quorum: u32) -> World {
     ]));
     let approval = Approval {
         title: "Send it?".into(),
-        body: None,
-        subject_sha256: None,
         stages: vec![Stage { from: vec!["legal".into()], people: ["lena", "omar"].map(Person::new).to_vec(), quorum }],
         forbid: vec![Person::new("ada")],
+        ..Approval::default()
     };
     let deadline = Some(Deadline { at: Timestamp::from_millis(1_000), outcome: OutcomeName::new("expired") });
     w.park("approve", Wait { kind: WaitKind::Approval(approval), deadline });
@@ -60,5 +60,129 @@ fn a_decision_at_the_deadline_comes_too_late_even_before_the_sweeper() {
     let mut w = world(1);
     w.at(1_000).decide("approve", "lena", Verdict::Approve);
     w.timer("approve", TimerKind::Deadline);
+    assert_snapshot!(w.trace);
+}
+
+const DAY: u64 = 86_400_000;
+
+fn asks(people: &[&str], quorum: u32) -> Stage {
+    Stage { from: vec![people.join("+")], people: people.iter().map(Person::new).collect(), quorum }
+}
+
+/// An approval of these stages, with a reminder a day, at most two, and an escalation to gc after two days and a half.
+fn staged(stages: Vec<Stage>) -> World {
+    let mut w =
+        World::start(plan(vec![wait("approve", ""), step("send", "approve.approved", EffectClass::Idempotent)]));
+    let approval = Approval {
+        title: "Send it?".into(),
+        subject_sha256: Some("aa".into()),
+        stages,
+        forbid: vec![Person::new("ada")],
+        remind: Some(Remind { every_ms: DAY, max: 2 }),
+        escalate: vec![Escalation {
+            after_ms: DAY * 5 / 2,
+            to: vec!["leads".into()],
+            people: vec![Person::new("gc"), Person::new("ada")],
+        }],
+        ..Approval::default()
+    };
+    let deadline =
+        Some(Deadline { at: Timestamp::from_millis(0).plus_ms(10 * DAY), outcome: OutcomeName::new("expired") });
+    w.park("approve", Wait { kind: WaitKind::Approval(approval), deadline });
+    w
+}
+
+fn days(tenths: u64) -> i64 {
+    i64::try_from(tenths * DAY / 10).unwrap()
+}
+
+fn delegate(w: &mut World, by: &str, to: &str) {
+    let (by, to) = (Person::new(by), Person::new(to));
+    w.give(Input::Delegate { step: StepId::new("approve"), by, to, comment: None });
+}
+
+fn changed(w: &mut World, digest: &str) {
+    let (step, by) = (StepId::new("approve"), Person::new("ada"));
+    w.give(Input::SubjectChanged { step, subject_sha256: digest.into(), by, comment: None });
+}
+
+#[test]
+fn stages_are_asked_one_after_the_other_and_nobody_approves_twice() {
+    let mut w = staged(vec![asks(&["lena", "omar"], 1), asks(&["lena", "zoe"], 2)]);
+    w.trace.clear();
+    w.decide("approve", "zoe", Verdict::Approve);
+    w.decide("approve", "lena", Verdict::Approve);
+    w.at(days(5)).decide("approve", "omar", Verdict::Approve);
+    w.decide("approve", "omar", Verdict::Approve);
+    w.decide("approve", "lena", Verdict::Approve).decide("approve", "zoe", Verdict::Approve);
+    assert_snapshot!(w.trace);
+}
+
+#[test]
+fn a_no_in_a_later_stage_rejects() {
+    let mut w = staged(vec![asks(&["lena"], 1), asks(&["zoe"], 1)]);
+    w.trace.clear();
+    w.decide("approve", "lena", Verdict::Approve).decide("approve", "zoe", Verdict::Reject);
+    assert_snapshot!(w.trace);
+}
+
+#[test]
+fn reminders_and_escalations_decide_nothing() {
+    let mut w = staged(vec![asks(&["lena"], 1), asks(&["zoe"], 1)]);
+    w.decide("approve", "gc", Verdict::Approve);
+    w.at(days(9)).timer("approve", TimerKind::Remind);
+    // The engine was down for a while: one reminder, and the next one a day later.
+    w.at(days(24)).timer("approve", TimerKind::Remind).timer("approve", TimerKind::Remind);
+    w.timer("approve", TimerKind::Escalate);
+    w.at(days(34)).timer("approve", TimerKind::Remind).timer("approve", TimerKind::Remind);
+    w.timer("approve", TimerKind::Escalate).timer("approve", TimerKind::Escalate);
+    w.decide("approve", "ada", Verdict::Approve);
+    w.decide("approve", "gc", Verdict::Approve);
+    w.decide("approve", "gc", Verdict::Approve);
+    w.at(days(100)).timer("approve", TimerKind::Remind);
+    assert_snapshot!(w.trace);
+}
+
+#[test]
+fn a_decision_is_handed_on_once_and_not_in_circles() {
+    let mut w = staged(vec![asks(&["lena", "omar"], 2), asks(&["zoe"], 1)]);
+    w.trace.clear();
+    delegate(&mut w, "eve", "gc");
+    delegate(&mut w, "lena", "ada");
+    delegate(&mut w, "ada", "gc");
+    delegate(&mut w, "lena", "lena");
+    delegate(&mut w, "lena", "omar");
+    delegate(&mut w, "lena", "zoe");
+    delegate(&mut w, "lena", "gc");
+    w.decide("approve", "lena", Verdict::Approve);
+    delegate(&mut w, "gc", "lena");
+    delegate(&mut w, "gc", "max");
+    w.decide("approve", "max", Verdict::Approve);
+    delegate(&mut w, "max", "tom");
+    delegate(&mut w, "omar", "max");
+    w.decide("approve", "omar", Verdict::Approve);
+    w.at(days(100));
+    delegate(&mut w, "zoe", "tom");
+    assert_snapshot!(w.trace);
+}
+
+#[test]
+fn what_was_changed_is_decided_anew() {
+    let mut w = staged(vec![asks(&["lena", "omar"], 2)]);
+    let about = |w: &mut World, by: &str, digest: &str| {
+        let at = Timestamp::from_millis(0);
+        let subject_sha256 = Some(digest.to_string());
+        let decision = Decision { subject_sha256, ..Decision::new(Person::new(by), Verdict::Approve, at) };
+        w.give(Input::Decision { step: StepId::new("approve"), decision });
+    };
+    w.trace.clear();
+    about(&mut w, "lena", "aa");
+    changed(&mut w, "aa");
+    w.at(days(12));
+    changed(&mut w, "bb");
+    about(&mut w, "omar", "aa");
+    about(&mut w, "omar", "bb");
+    w.decide("approve", "lena", Verdict::Approve);
+    changed(&mut w, "cc");
     assert_snapshot!(w.trace);
 }

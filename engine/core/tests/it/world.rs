@@ -188,7 +188,7 @@ impl World {
     }
 
     pub(crate) fn decide(&mut self, step: &str, by: &str, verdict: Verdict) -> &mut Self {
-        let decision = Decision { by: Person::new(by), verdict, comment: None, at: Timestamp::from_millis(0) };
+        let decision = Decision::new(Person::new(by), verdict, Timestamp::from_millis(0));
         self.give(Input::Decision { step: StepId::new(step), decision })
     }
 

@@ -135,7 +135,7 @@ async fn load(engine: &Engine, armed: &Armed, mark: &str, overlap: Overlap) -> R
         save(engine, mark, &progress).await?;
         return Ok(progress);
     };
-    if overlap == Overlap::Queue {
+    if overlap == Overlap::Queue || progress.queued.is_empty() {
         return Ok(progress);
     }
     for at in std::mem::take(&mut progress.queued) {
@@ -148,6 +148,7 @@ async fn load(engine: &Engine, armed: &Armed, mark: &str, overlap: Overlap) -> R
             progress.cursor = progress.cursor.map(|cursor| cursor.min(before));
         }
     }
+    save(engine, mark, &progress).await?;
     Ok(progress)
 }
 

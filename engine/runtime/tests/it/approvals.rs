@@ -2,9 +2,10 @@
 
 use crate::lab::{Answer, Ask};
 use crate::world::{World, outcome_of, question};
-use engross_core::{RunId, RunStatus, Verdict};
+use engross_core::{Approval, Decision, Escalation, Remind, RunId, RunStatus, Verdict, Wait, WaitKind};
 use engross_runtime::Error;
 use engross_store::Store;
+use serde_json::{Value, json};
 
 const ASK: &str = r#"
 steps:
@@ -90,4 +91,55 @@ async fn of_two_decisions_at_once_one_ends_it() {
         assert_eq!(outcome_of(&view, "ask"), expected);
         assert_eq!(world.facts(&run, "ask").iter().filter(|f| *f == "step_completed").count(), 1);
     }
+}
+
+/// A question of this form, with a reminder and then an escalation.
+fn long_question() -> Wait {
+    let Wait { kind: WaitKind::Approval(approval), deadline } = question(1, None) else { panic!("it is a question") };
+    let form = [("amount".to_string(), json!({ "type": "number" }))];
+    let approval = Approval {
+        subject_sha256: Some("a".repeat(64)),
+        form: form.into(),
+        remind: Some(Remind { every_ms: 60_000, max: 1 }),
+        escalate: vec![Escalation { after_ms: 120_000, to: vec!["leads".into()], people: vec!["gc".into()] }],
+        ..approval
+    };
+    Wait { kind: WaitKind::Approval(approval), deadline }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_question_reminds_escalates_and_takes_its_form() {
+    let world = World::new().await;
+    world.lab.on("ask", Ask::Execute, [Answer::Parks(long_question())]);
+    let run = world.start(ASK).await;
+    world.until_step(&run, "ask", "waiting").await;
+    world.pass(60_000);
+    world.until(&run, |_| world.facts(&run, "ask").contains(&"reminder_due".to_string())).await;
+    // What was told before the engine ended is not told again.
+    let world = world.crash().await;
+    world.pass(60_000);
+    world.until(&run, |_| world.facts(&run, "ask").contains(&"escalated".to_string())).await;
+    let expected = ["step_scheduled", "effect_intended", "step_parked", "reminder_due", "escalated"];
+    assert_eq!(world.facts(&run, "ask"), expected);
+    assert_eq!(world.engine.approvals().await.unwrap()[0].asked.join(" "), "lena omar zoe gc");
+
+    let step = "ask".into();
+    let decision = |by: &str, form: Value| Decision {
+        form: Some(form),
+        subject_sha256: Some("a".repeat(64)),
+        ..Decision::new(by.into(), Verdict::Approve, world.now())
+    };
+    let wrong = world.engine.record(&run, &step, decision("gc", json!({ "amount": "5" }))).await.unwrap_err();
+    assert_eq!(wrong.to_string(), r#"what was filled in does not fit: `form.amount`: "5" is not of type "number""#);
+    world.engine.subject_changed(&run, &step, "b".repeat(64), "zoe".into(), None).await.unwrap();
+    let stale = world.engine.record(&run, &step, decision("lena", json!({ "amount": 5 }))).await.unwrap_err();
+    assert!(stale.to_string().starts_with("this is not what was decided on"), "{stale}");
+    let nobody = world.engine.delegate(&run, &step, "lena".into(), "max".into(), None).await.unwrap_err();
+    assert!(nobody.to_string().starts_with("`max` is no e-mail address"), "{nobody}");
+    world.engine.delegate(&run, &step, "lena".into(), "max@x.example".into(), None).await.unwrap();
+    let fresh = Decision { subject_sha256: Some("b".repeat(64)), ..decision("max@x.example", json!({ "amount": 5 })) };
+    world.engine.record(&run, &step, fresh).await.unwrap();
+    let over = world.until_over(&run).await;
+    assert_eq!(over.status, RunStatus::Succeeded);
+    assert_eq!(over.steps[0].outputs.as_ref().unwrap()["form"], json!({ "amount": 5 }));
 }

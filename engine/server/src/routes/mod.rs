@@ -26,6 +26,8 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/runs/{run}/journal", get(runs::journal))
         .route("/runs/{run}/cancel", post(runs::cancel))
         .route("/runs/{run}/steps/{step}/decision", post(approvals::decide))
+        .route("/runs/{run}/steps/{step}/delegation", post(approvals::delegate))
+        .route("/runs/{run}/steps/{step}/subject", post(approvals::change_subject))
         .route("/runs/{run}/steps/{step}/retry", post(mend::retry))
         .route("/runs/{run}/steps/{step}/answer", post(mend::answer))
         .route("/runs/{run}/rerun", post(mend::rerun))

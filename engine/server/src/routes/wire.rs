@@ -157,6 +157,38 @@ pub struct Decide {
     /// Why.
     #[serde(default)]
     pub comment: Option<String>,
+    /// What they filled in of the form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Value>,
+    /// The digest of what they were shown; a decision about anything else is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_sha256: Option<String>,
+}
+
+/// `POST /api/v1/runs/{run}/steps/{step}/delegation`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delegate {
+    /// Who is asked, and hands on.
+    pub by: String,
+    /// Who decides instead.
+    pub to: String,
+    /// Why.
+    #[serde(default)]
+    pub comment: Option<String>,
+}
+
+/// `POST /api/v1/runs/{run}/steps/{step}/subject`: what is approved was changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeSubject {
+    /// The SHA-256 (hex) of what it is now.
+    pub subject_sha256: String,
+    /// Who says so.
+    pub by: String,
+    /// Why.
+    #[serde(default)]
+    pub comment: Option<String>,
 }
 
 /// The answer to it: `recorded`, `decided` or `expired`.

@@ -341,14 +341,13 @@ pub(crate) fn wait_of(spec: &PlanStep, requester: &Person, input: &Value, now: T
             let forbid = literal(&spec.with, "forbid") == Some(&json!(true));
             let approval = Approval {
                 title: spec.id.to_string(),
-                body: None,
-                subject_sha256: None,
                 stages: vec![Stage {
                     from: vec!["legal".to_string()],
                     people: PEOPLE.map(Person::new).to_vec(),
                     quorum: u32::try_from(number("quorum").unwrap_or(1)).unwrap_or(1),
                 }],
                 forbid: if forbid { vec![requester.clone()] } else { Vec::new() },
+                ..Approval::default()
             };
             Wait { kind: WaitKind::Approval(approval), deadline: deadline(number("expires_ms"), "expired") }
         }

@@ -156,7 +156,7 @@ impl Driver<'_> {
                 }
             }
             Due::Decide(step, by, verdict) => {
-                let decision = Decision { by, verdict, comment: None, at: self.wall() };
+                let decision = Decision::new(by, verdict, self.wall());
                 self.give(Input::Decision { step, decision });
             }
             Due::Cancel => {

@@ -59,7 +59,7 @@ impl World {
             Wish::Start { number, plan, keyed } => self.start(id, number, plan, keyed),
             Wish::CancelNumber { number } => self.cancel(id, number),
             Wish::Decide { run, step, by, verdict } => {
-                let decision = Decision { by, verdict, comment: None, at: self.wall() };
+                let decision = Decision::new(by, verdict, self.wall());
                 let input = Input::Decision { step, decision };
                 self.give(&run, Op::Turn { input: Box::new(input), quiet: false }, Then::Reply(id));
             }

@@ -101,6 +101,8 @@ pub(super) fn timer(timer: &Timer) -> Key {
         TimerKind::Retry => 0,
         TimerKind::Poll => 1,
         TimerKind::Deadline => 2,
+        TimerKind::Remind => 3,
+        TimerKind::Escalate => 4,
     });
     key
 }
