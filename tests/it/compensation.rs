@@ -23,7 +23,7 @@ steps:
   broken:
     uses: http
     needs: [approve.approved]
-    with: { method: GET, url: "http://127.0.0.1:9/", expect: [200] }
+    with: { method: GET, url: "http://127.0.0.1:9/" }
     retry: { attempts: 1 }
     on_error: fail
 "#;
