@@ -57,6 +57,8 @@ pub enum Command {
     Fsck(commands::store::fsck::Fsck),
     #[command(subcommand)]
     Events(commands::events::Events),
+    #[command(subcommand)]
+    Triggers(commands::triggers::Triggers),
     Hooks(commands::hooks::Hooks),
     #[command(subcommand)]
     Providers(commands::providers::Providers),

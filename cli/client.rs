@@ -78,6 +78,14 @@ impl Client {
         self.get(&format!("/api/v1/runs{query}")).await
     }
 
+    /// What starts runs by itself.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn triggers(&self) -> Result<wire::Triggers> {
+        self.get("/api/v1/triggers").await
+    }
+
     /// The connections and what their months have left.
     ///
     /// # Errors

@@ -5,11 +5,11 @@
 use crate::client::segment;
 use crate::config::{Config, ConnectionConfig, Text};
 use crate::upkeep::Upkeep;
-use crate::{sources, ui};
+use crate::{sources, triggers, ui};
 use anyhow::{Context, Result, anyhow, bail};
 use engross_compiler::TeraEvaluator;
 use engross_runtime::housekeeping::Housekeeping;
-use engross_runtime::{Clock, Engine, Ids, Options, RegistryCatalog, SystemClock, SystemIds};
+use engross_runtime::{Clock, Engine, Ids, Options, RegistryCatalog, SystemClock, SystemIds, TriggeredWorkflow};
 use engross_server::{Library, Server};
 use engross_source::{Code, Diagnostic, SourceFile, nearest};
 use engross_step_api::{Connection, Directory, Provider, Registry, Setting, WebhookSettings};
@@ -38,6 +38,8 @@ pub struct Host {
     pub server: Server,
     committer: Committer,
     public_url: Option<String>,
+    /// Reads the workflows again when their files change.
+    watch: tokio::task::JoinHandle<()>,
 }
 
 /// Every operation that this binary and the configuration bring.
@@ -112,7 +114,10 @@ pub async fn start(config: &Config, listen: SocketAddr, program: &str) -> Result
     connections.values_mut().for_each(|connection| address(connection, &base, config.public_url.is_some()));
     let files = FileStore::local(&config.files).with_context(|| format!("cannot use {}", config.files.display()))?;
     let committer = Committer::start(store.clone() as Arc<dyn Store>);
-    let engine = Engine::start(Options {
+    // What is seen of the folder comes first, so that a change while it is read is noticed.
+    let folder = triggers::Folder::new(&config.workflows);
+    let workflows = workflows(config, &registry)?;
+    let options_of_engine = Options {
         store: store.clone(),
         committer: committer.clone(),
         files: Arc::new(files),
@@ -122,8 +127,9 @@ pub async fn start(config: &Config, listen: SocketAddr, program: &str) -> Result
         evaluator: Arc::new(TeraEvaluator::default()),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
-    })
-    .await?;
+    };
+    let engine = Engine::start_with(options_of_engine, workflows).await?;
+    let watch = tokio::spawn(folder.watch(engine.clone()));
     engine.keep_house(Housekeeping {
         archive: Some(Archive::local(&config.files)?),
         maintenance: Some(Arc::new(Upkeep(store.clone()))),
@@ -132,7 +138,15 @@ pub async fn start(config: &Config, listen: SocketAddr, program: &str) -> Result
     });
     let server = Server::start(listener, options, engine.clone()).context("cannot serve")?;
     store.announce_api(&server.url()).context("cannot say where the API is")?;
-    Ok(Host { engine, server, committer, public_url: config.public_url.clone() })
+    Ok(Host { engine, server, committer, public_url: config.public_url.clone(), watch })
+}
+
+/// The workflows whose triggers are kept. A file that cannot be compiled is told and keeps no other from starting its runs.
+fn workflows(config: &Config, registry: &Registry) -> Result<Vec<TriggeredWorkflow>> {
+    let connections = config.connections.iter().map(|(name, c)| (name.clone(), c.provider.clone())).collect();
+    let loaded = triggers::load(&config.workflows, &RegistryCatalog { registry, connections: Some(connections) })?;
+    triggers::tell(&loaded.broken);
+    Ok(loaded.workflows)
 }
 
 async fn open(data: &Path, program: &str) -> Result<Arc<SledStore>> {
@@ -247,6 +261,7 @@ impl Host {
     /// has to be looked up by the next start. What is still under way then is recovered by it.
     /// Ctrl-C or SIGTERM ends the waiting.
     pub async fn stop(self) {
+        self.watch.abort();
         self.engine.stop();
         self.server.stop();
         tokio::select! {

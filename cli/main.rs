@@ -15,6 +15,7 @@ mod host;
 mod offline;
 mod sandboxed;
 mod sources;
+mod triggers;
 mod ui;
 mod upkeep;
 
@@ -36,5 +37,9 @@ fn main() -> ExitCode {
     let code = runtime.block_on(commands::run(args));
     // Work that still waits on a thread must not hold up the end: what matters is durable already.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    if let Some(why) = ui::lost() {
+        ui::error(&anyhow::anyhow!("the answer is lost, stdout cannot be written: {why}"));
+        return exit::COULD_NOT.into();
+    }
     code.into()
 }

@@ -10,7 +10,8 @@ use crate::args::Format;
 use engross_source::{Diagnostic, SourceFile, diagnostic};
 use serde::Serialize;
 use std::borrow::Cow;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{Directive, LevelFilter};
 
@@ -52,14 +53,25 @@ pub fn found(diagnostics: &[Diagnostic], files: &[SourceFile]) {
     raw(&diagnostic::render_text(diagnostics, files, colour));
 }
 
-/// Prints to stdout. A reader that has gone away is no error.
+/// Why something that was printed did not come through.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Prints to stdout. A reader that has gone away is no error; whatever else loses the answer is told by [`lost`].
 fn raw(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    if !text.ends_with('\n') {
-        let _ = out.write_all(b"\n");
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    let written =
+        out.write_all(text.as_bytes()).and_then(|()| out.write_all(end.as_bytes())).and_then(|()| out.flush());
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        LOST.get_or_init(|| error.to_string());
     }
-    let _ = out.flush();
+}
+
+/// Why a part of what was printed is lost, if it is: the command must not end as if its answer had been given.
+pub fn lost() -> Option<&'static str> {
+    LOST.get().map(String::as_str)
 }
 
 /// Prints data for programs.

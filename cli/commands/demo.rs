@@ -113,6 +113,8 @@ fn config(dir: &Path, sandbox: SocketAddr) -> Result<Config> {
         people: BTreeMap::from([("legal".to_string(), vec![Person::new(APPROVER)])]),
         data: dir.join("data"),
         files: dir.join("files"),
+        // Nothing of the folder that this is called in starts by itself.
+        workflows: dir.join("workflows"),
         ..Config::default()
     })
 }

@@ -44,9 +44,13 @@ pub async fn run(events: Events, config: &Config) -> Result<Exit> {
     let Events::Send(args) = events;
     let data = serde_json::from_str(&args.data).context("--data is not JSON")?;
     let client = offline::must_run(config, &args.server)?;
-    let sent = client.send_event(&wire::SendEvent { kind: args.kind, id: args.id, data }).await?;
+    let event = wire::SendEvent { kind: args.kind, id: args.id, data };
+    let sent = client.send_event(&event).await?;
+    // The inbox has an id of its own, which is in the journals; the sender knows the one that was given.
+    let given = event.id.as_deref().map(|id| format!("{} as ", ui::escaped(id))).unwrap_or_default();
     ui::print(args.format.format, &sent, || {
-        format!("event {} {}\n", ui::escaped(&sent.id), if sent.duplicate { "was there already" } else { "accepted" })
+        let became = if sent.duplicate { "was there already" } else { "accepted" };
+        format!("event {given}{} {became}\n", ui::escaped(&sent.id))
     });
     Ok(exit::OK)
 }

@@ -16,6 +16,7 @@ pub mod sandbox;
 pub mod schema;
 pub mod serve;
 pub mod store;
+pub mod triggers;
 pub mod validate;
 pub mod who_approves;
 
@@ -29,6 +30,11 @@ pub async fn run(args: Args) -> Exit {
         let config = match &args.command {
             // These need no configuration, and must work beside a broken one.
             Command::Demo(_) | Command::Sandbox(_) | Command::Explain(_) => config::Config::default(),
+            // An editor needs the schema most where the file is wrong.
+            Command::Schema(_) => config::load(args.config.as_deref()).unwrap_or_else(|error| {
+                ui::note(&format!("{error:#}\nthe schema is that without a configuration"));
+                config::Config::default()
+            }),
             _ => config::load(args.config.as_deref())?,
         };
         match args.command {
@@ -46,6 +52,7 @@ pub async fn run(args: Args) -> Exit {
             Command::Incidents(incidents) => incidents::run(incidents, &config).await,
             Command::InDoubt(in_doubt) => in_doubt::run(in_doubt, &config).await,
             Command::Events(events) => events::run(events, &config).await,
+            Command::Triggers(triggers) => triggers::run(triggers, &config).await,
             Command::Hooks(hooks) => hooks::run(&hooks, &config).await,
             Command::Store(store) => store::run(store, &config).await,
             Command::Fsck(fsck) => store::fsck::run(fsck, &config).await,

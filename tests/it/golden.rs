@@ -6,7 +6,7 @@
 //! them. Nothing that is there is ever written again.
 
 use crate::lab::{Lab, repository, text};
-use engross_core::{Event, Plan, PlanDefinition, Record, RunId, RunState, StepState, fold, outstanding};
+use engross_core::{Event, Plan, PlanDefinition, Record, RecordHash, RunId, RunState, StepState, fold, outstanding};
 use engross_store::{Holder, SledStore, Store};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -35,12 +35,24 @@ pub(crate) fn keep(lab: &Lab, example: &str, run: &str) {
     if folder.exists() {
         return;
     }
-    let lines: String = records.iter().map(|record| serde_json::to_string(record).unwrap() + "\n").collect();
-    // Where the files of the test were is of no use to later readers.
-    let lines = lines.replace(lab.dir.path().to_str().unwrap(), "/var/lib/engross");
+    let lines = without_paths(&records, lab.dir.path());
     let plan = store.plan(&fold(&records).unwrap().plan).unwrap().unwrap();
     write_new(&folder.join("journal.jsonl"), &lines);
     write_new(&folder.join("plan.json"), &(serde_json::to_string_pretty(&plan.definition).unwrap() + "\n"));
+}
+
+/// The records as lines, chained anew where they say where the files of the test were, which is of no use to later readers.
+fn without_paths(records: &[Record], folder: &Path) -> String {
+    let mut hash = RecordHash::default();
+    let line = |record: &Record| {
+        let text = serde_json::to_string(record).unwrap();
+        let mut record: Record =
+            serde_json::from_str(&text.replace(folder.to_str().unwrap(), "/var/lib/engross")).unwrap();
+        hash = hash.next(record.v, record.seq, record.at, &record.event);
+        record.hash = hash;
+        serde_json::to_string(&record).unwrap() + "\n"
+    };
+    records.iter().map(line).collect()
 }
 
 /// The store of an engine that has ended.
@@ -117,6 +129,9 @@ fn stands(step: &StepState) -> Value {
         StepState::InDoubt { input, attempt, error, .. } => {
             json!({ "input": **input, "attempt": attempt, "error": error })
         }
+        StepState::Incident { input, attempt, error, .. } => {
+            json!({ "input": input.as_deref(), "attempt": attempt, "error": error, "maybe_done": step.maybe_done() })
+        }
         other => json!({ "maybe_done": other.maybe_done() }),
     };
     json!({ "state": step.as_str(), "outcome": step.outcome(), "more": more })
@@ -129,7 +144,10 @@ fn every_golden_journal_folds_to_what_it_did() {
         let state = fold(&records).unwrap_or_else(|| panic!("{shown} does not fold"));
         assert_eq!(state.plan, *plan.digest(), "{shown}: the plan's digest");
         assert!(records.iter().map(|r| r.seq).eq(1..=records.len() as u64), "{shown} has gaps");
+        let mut hash = RecordHash::default();
         for (line, record) in lines.iter().zip(&records) {
+            assert!(hash.is_followed_by(record), "{shown}: the hash of record {} does not follow", record.seq);
+            hash = record.hash;
             assert_eq!(serde_json::to_string(record).unwrap(), *line, "{shown}: it is written back in another form");
         }
         let path = folder.join("expected.json");

@@ -182,9 +182,14 @@ pub(crate) fn named(what: &str, text: &str) -> Result<(), Error> {
 
 /// An approval that forbids the requester has to know who that is: an address, as approvers have, and no account's name.
 fn asks_by_name(plan: &Plan, requester: &Person) -> Result<(), Error> {
+    let names = |forbid: &Value| forbid.as_array().is_none_or(|names| names.iter().any(|name| name == "requester"));
     let forbids = |with: &Expr| match with {
-        Expr::Map(entries) => entries.get("forbid").is_some(),
-        Expr::Literal(with) => with.get("forbid").is_some(),
+        Expr::Map(entries) => match entries.get("forbid") {
+            Some(Expr::Literal(forbid)) => names(forbid),
+            // What is known only later may name the requester.
+            forbid => forbid.is_some(),
+        },
+        Expr::Literal(with) => with.get("forbid").is_some_and(names),
         Expr::Template(_) | Expr::List(_) => false,
     };
     let step = plan.ordered().find(|step| step.uses == "approval" && forbids(&step.with));

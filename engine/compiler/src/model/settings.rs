@@ -103,8 +103,10 @@ pub(super) fn choice<T: Copy>(
     if found.is_none() {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let hint = findings.nearest(word, &names).map(|near| format!("did you mean `{near}`?"));
-        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        findings.report(codes::VALUE, value.span, format!("{what} is {}", names.join(" or ")), hint);
+        let mut names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let last = names.pop().unwrap_or_default();
+        let allowed = if names.is_empty() { last } else { format!("{} or {last}", names.join(", ")) };
+        findings.report(codes::VALUE, value.span, format!("{what} is {allowed}"), hint);
     }
     found
 }

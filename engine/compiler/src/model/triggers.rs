@@ -19,6 +19,8 @@ pub(crate) struct Trigger<'a> {
     pub(crate) span: Span,
     /// Its `inputs`, if they are a mapping.
     pub(crate) inputs: Option<&'a Node>,
+    /// Whether there are `inputs` that are no mapping, which has been said.
+    pub(crate) inputs_broken: bool,
     pub(crate) kind: Kind<'a>,
 }
 
@@ -80,7 +82,8 @@ fn schedule<'a>(findings: &mut Findings<'a>, node: &'a Node, span: Span) -> Opti
     let overlap = choice(findings, node, "overlap", "`overlap`", &overlaps).unwrap_or_default();
     let catch_up = choice(findings, node, "catch_up", "`catch_up`", &catches).unwrap_or_default();
     let inputs = inputs(findings, node);
-    Some(Trigger { span, inputs, kind: Kind::Schedule { cron, timezone, overlap, catch_up } })
+    let inputs_broken = inputs.is_none() && node.get("inputs").is_some();
+    Some(Trigger { span, inputs, inputs_broken, kind: Kind::Schedule { cron, timezone, overlap, catch_up } })
 }
 
 fn event<'a>(findings: &mut Findings<'a>, node: &'a Node, span: Span) -> Option<Trigger<'a>> {
@@ -103,7 +106,8 @@ fn event<'a>(findings: &mut Findings<'a>, node: &'a Node, span: Span) -> Option<
     });
     let id = node.get("id").filter(|node| text(findings, node, "`id`").is_some());
     let inputs = inputs(findings, node);
-    Some(Trigger { span, inputs, kind: Kind::Event { name, id, condition: node.get("if") } })
+    let inputs_broken = inputs.is_none() && node.get("inputs").is_some();
+    Some(Trigger { span, inputs, inputs_broken, kind: Kind::Event { name, id, condition: node.get("if") } })
 }
 
 fn is_mapping(findings: &mut Findings<'_>, node: &Node, what: &str) -> bool {

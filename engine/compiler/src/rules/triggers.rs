@@ -134,6 +134,9 @@ fn schedule(cron: &Node, timezone: Option<&Node>, findings: &mut Findings<'_>) -
 
 /// Whether the inputs fit the workflow's, as far as they are written out.
 fn inputs(unit: &Unit<'_>, index: usize, trigger: &WrittenTrigger<'_>, findings: &mut Findings<'_>) {
+    if trigger.inputs_broken {
+        return;
+    }
     // What is wrong with the inputs' own schemas has been said.
     let Ok(validator) = validator(&unit.inputs) else { return };
     let templates: BTreeSet<String> = unit

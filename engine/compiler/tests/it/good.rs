@@ -101,8 +101,8 @@ steps:
         .collect();
     insta::assert_snapshot!(shown.join("\n"), @r#"
     a Some("juro") Reconcilable RetryPolicy { attempts: 3, initial_ms: 10000, factor: 1.5, max_ms: 3600000, jitter: None } Some(300000) Continue
-    get None Read RetryPolicy { attempts: 3, initial_ms: 2000, factor: 2.0, max_ms: 3600000, jitter: None } None Fail
-    computed None Unsafe RetryPolicy { attempts: 3, initial_ms: 2000, factor: 2.0, max_ms: 3600000, jitter: None } None Fail
+    get None Read RetryPolicy { attempts: 3, initial_ms: 2000, factor: 2.0, max_ms: 3600000, jitter: None } None Incident
+    computed None Unsafe RetryPolicy { attempts: 3, initial_ms: 2000, factor: 2.0, max_ms: 3600000, jitter: None } None Incident
     "#);
     assert_eq!(plan.steps[1].effect, EffectClass::Read);
 }

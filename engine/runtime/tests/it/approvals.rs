@@ -119,7 +119,7 @@ async fn a_long_question_reminds_escalates_and_takes_its_form() {
     let world = world.crash().await;
     world.pass(60_000);
     world.until(&run, |_| world.facts(&run, "ask").contains(&"escalated".to_string())).await;
-    let expected = ["step_scheduled", "effect_intended", "step_parked", "reminder_due", "escalated"];
+    let expected = ["step_scheduled", "step_parked", "reminder_due", "escalated"];
     assert_eq!(world.facts(&run, "ask"), expected);
     assert_eq!(world.engine.approvals().await.unwrap()[0].asked.join(" "), "lena omar zoe gc");
 

@@ -22,7 +22,15 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 /// Fewer crashes than this would mean that the sweep does not do what it says.
-const CRASHES_MIN: usize = 2_000;
+const CRASHES_MIN: usize = 6_000;
+
+/// How two crashes follow on each other.
+const TWICE: [(Kind, Kind); 4] = [
+    (Kind::After, Kind::After),
+    (Kind::Before, Kind::ErrorKept),
+    (Kind::ErrorKept, Kind::Before),
+    (Kind::ErrorLost, Kind::After),
+];
 
 /// A play mostly waits for one of its threads to fall idle.
 const THREADS_PER_CORE: usize = 4;
@@ -96,8 +104,9 @@ impl Sum {
                 groups += 1;
             }
             for second in at + 1..=at + SECOND_MAX {
-                self.play(case, &expected, &[(at, Kind::After), (second, Kind::After)]);
-                self.play(case, &expected, &[(at, Kind::Before), (second, Kind::ErrorKept)]);
+                for (kind, then) in TWICE {
+                    self.play(case, &expected, &[(at, kind), (second, then)]);
+                }
             }
         }
     }

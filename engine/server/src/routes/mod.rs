@@ -8,6 +8,7 @@ mod hooks;
 mod mend;
 mod runs;
 mod store;
+mod triggers;
 pub mod wire;
 
 use crate::limits::{API_BODY_BYTES_MAX, HOOK_BODY_BYTES_MAX};
@@ -34,6 +35,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/incidents", get(mend::list))
         .route("/approvals", get(approvals::list))
         .route("/connections", get(connections::list))
+        .route("/triggers", get(triggers::list))
         .route("/events", post(events::send))
         .route("/store/export", get(store::export))
         .route("/store/verify", get(store::verify))

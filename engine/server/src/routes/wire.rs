@@ -1,7 +1,7 @@
 //! Bodies of requests and answers: the wire's own types, which the command line uses as well.
 
 use engross_core::{Record, RunId, Verdict};
-use engross_runtime::{ApprovalView, ConnectionView, IncidentView, TimelineEntry};
+use engross_runtime::{ApprovalView, ConnectionView, IncidentView, TimelineEntry, TriggerView};
 use engross_store::RunHead;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -289,6 +289,13 @@ pub struct Approvals {
 pub struct Connections {
     /// All connections, by name.
     pub connections: Vec<ConnectionView>,
+}
+
+/// The answer to `GET /api/v1/triggers`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Triggers {
+    /// What starts runs by itself, by workflow.
+    pub triggers: Vec<TriggerView>,
 }
 
 /// `POST /api/v1/events`.
