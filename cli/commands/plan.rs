@@ -78,7 +78,7 @@ pub fn run(args: &Plan, config: &Config) -> Result<Exit> {
     let planner =
         Planner { evaluator: TeraEvaluator::default(), scope: known.map(|inputs| json!({ "inputs": inputs })) };
     let steps: Vec<Planned> =
-        compiled.plan.ordered().map(|step| planner.step(step, &compiled.plan, &registry, config)).collect();
+        compiled.plan.all().map(|step| planner.step(step, &compiled.plan, &registry, config)).collect();
     ui::print(args.format.format, &json!({ "workflow": compiled.plan.definition().name, "steps": steps }), || {
         text(&steps)
     });

@@ -180,9 +180,12 @@ pub fn summary(view: &RunView) -> String {
 pub fn exit_of(view: &RunView) -> Exit {
     match view.status {
         RunStatus::Succeeded => exit::OK,
-        RunStatus::Running | RunStatus::Cancelling | RunStatus::Stopped | RunStatus::Failed | RunStatus::Cancelled => {
-            exit::NOT_GOOD
-        }
+        RunStatus::Running
+        | RunStatus::Cancelling
+        | RunStatus::Compensating
+        | RunStatus::Stopped
+        | RunStatus::Failed
+        | RunStatus::Cancelled => exit::NOT_GOOD,
     }
 }
 

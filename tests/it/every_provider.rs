@@ -107,7 +107,7 @@ fn hook(lab: &Lab, connection: &str) -> String {
 }
 
 fn is_over(view: &Value) -> bool {
-    !["running", "cancelling"].contains(&view["status"].as_str().unwrap())
+    !["running", "cancelling", "compensating"].contains(&view["status"].as_str().unwrap())
 }
 
 fn step<'a>(view: &'a Value, id: &str) -> &'a Value {

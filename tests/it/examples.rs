@@ -102,7 +102,7 @@ impl Play<'_> {
 
     async fn over(&self) -> Value {
         self.until("ended", |view| {
-            (!["running", "cancelling"].contains(&view["status"].as_str()?)).then(|| view.clone())
+            (!["running", "cancelling", "compensating"].contains(&view["status"].as_str()?)).then(|| view.clone())
         })
         .await
     }

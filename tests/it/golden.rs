@@ -187,6 +187,7 @@ fn kind(event: &Event) -> &'static str {
         Event::StepSkipped { .. } => "step_skipped",
         Event::StepCancelled { .. } => "step_cancelled",
         Event::CancelRequested { .. } => "cancel_requested",
+        Event::CompensationStarted { .. } => "compensation_started",
         Event::RunEnded { .. } => "run_ended",
     }
 }
@@ -216,6 +217,7 @@ const EVENTS: &[&str] = &[
     "step_skipped",
     "step_cancelled",
     "cancel_requested",
+    "compensation_started",
     "run_ended",
 ];
 

@@ -207,7 +207,7 @@ impl Lab {
         loop {
             self.approve_what_waits().await;
             let runs = self.runs().await;
-            let over = |r: &&Value| !["running", "cancelling"].contains(&r["status"].as_str().unwrap());
+            let over = |r: &&Value| !["running", "cancelling", "compensating"].contains(&r["status"].as_str().unwrap());
             if runs.iter().filter(over).count() >= count {
                 return runs;
             }

@@ -7,6 +7,7 @@ mod approvals;
 mod broken;
 mod cli;
 mod codes;
+mod compensation;
 mod demo;
 mod every_provider;
 mod examples;

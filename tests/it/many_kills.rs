@@ -318,7 +318,9 @@ impl World {
         loop {
             let runs = self.lab.get("/runs?limit=100000").await.unwrap_or_default();
             let runs = runs["runs"].as_array().cloned().unwrap_or_default();
-            let open = runs.iter().filter(|run| ["running", "cancelling"].contains(&run["status"].as_str().unwrap()));
+            let open = runs
+                .iter()
+                .filter(|run| ["running", "cancelling", "compensating"].contains(&run["status"].as_str().unwrap()));
             let open: Vec<&Value> = open.collect();
             let unanswered = self.ledger.lock().unwrap().unanswered.len();
             if !runs.is_empty() && open.is_empty() && unanswered == 0 {

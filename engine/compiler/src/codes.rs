@@ -42,6 +42,7 @@ codes! {
     NEEDS_CONTRADICT = "E0233", "a step needs two outcomes of which only one can be reached";
     CYCLE = "E0234", "steps need each other in a circle";
     NEEDS_ITSELF = "E0235", "a step needs itself";
+    UNDONE_BY_WAIT = "E0236", "a step is undone by one that waits";
     SCHEDULE = "E0240", "a schedule cannot be read";
     NEVER_FIRES = "E0241", "a schedule never fires";
     TRIGGER_INPUTS = "E0242", "the inputs of a trigger do not fit the workflow";

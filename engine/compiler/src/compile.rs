@@ -43,6 +43,7 @@ pub fn compile(file: &SourceFile, catalog: &dyn Catalog) -> Result<Compiled, Vec
         cap(&mut found);
         found
     })?;
+    let root = model::compensate::lift(root);
     let mut findings = Findings::new(file);
     let checked = check(&root, catalog, &mut findings);
     match checked {

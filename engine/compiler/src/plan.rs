@@ -27,7 +27,7 @@ pub(crate) fn build(
         }
     }
     let Unit { catalog, workflow, templates, specs, inputs, .. } = unit;
-    let mut steps = Vec::with_capacity(workflow.steps.len());
+    let mut steps: Vec<PlanStep> = Vec::with_capacity(workflow.steps.len());
     let parts = templates.withs.into_iter().zip(templates.conditions).zip(edges).zip(connections).zip(pointers);
     for ((step, spec), ((((with, condition), edges), connection), pointers)) in
         workflow.steps.iter().zip(specs).zip(parts)
@@ -47,8 +47,10 @@ pub(crate) fn build(
             retry: step.retry.clone(),
             timeout_ms: step.timeout.map(|(ms, _)| ms),
             on_error: step.on_error,
+            compensate: None,
         });
     }
+    put_back(&mut steps);
     let definition = PlanDefinition {
         v: FORM,
         name: workflow.name.to_owned(),
@@ -69,6 +71,17 @@ pub(crate) fn build(
         Err(error) => {
             findings.report(codes::PLAN, Span::at(0), format!("the plan cannot be built: {error}"), None);
             None
+        }
+    }
+}
+
+/// Puts each step that undoes another into that one. When it runs is the core's to decide, not its needs'.
+fn put_back(steps: &mut Vec<PlanStep>) {
+    let undoing: Vec<PlanStep> = steps.extract_if(.., |step| PlanStep::undone_by(&step.id).is_some()).collect();
+    for mut undoing in undoing {
+        undoing.needs.clear();
+        if let Some(step) = steps.iter_mut().find(|step| PlanStep::undoing(&step.id) == undoing.id) {
+            step.compensate = Some(Box::new(undoing));
         }
     }
 }

@@ -150,6 +150,11 @@ fn step(specs: &[&StepSpec]) -> Value {
             "timeout": {"$ref": "#/$defs/span"},
             "on_error": {"$ref": "#/$defs/on_error"},
             "connection": {"type": "string"},
+            "compensate": {
+                "description": "What undoes the step when the run fails or is cancelled, newest first.",
+                "$ref": "#/$defs/step",
+                "properties": {"needs": false, "if": false, "compensate": false},
+            },
         },
         "allOf": cases,
     })

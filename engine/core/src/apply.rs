@@ -53,6 +53,7 @@ pub(crate) fn begin(at: Timestamp, event: &Event) -> Option<RunState> {
         hash: RecordHash::default(),
         status: RunStatus::Running,
         cancel: None,
+        ending: None,
         steps: BTreeMap::new(),
         past: BTreeMap::new(),
         consumed: BTreeSet::new(),
@@ -71,7 +72,12 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
             state.status = RunStatus::Cancelling;
             state.cancel = Some(Cancellation { by: by.clone(), reason: reason.clone(), timed_out: *timed_out });
         }
+        Event::CompensationStarted { status, problem } => {
+            state.status = RunStatus::Compensating;
+            state.ending = Some(crate::Ending { status: *status, problem: problem.clone() });
+        }
         Event::RunEnded { status, outputs, problem } => {
+            state.ending = None;
             state.status = *status;
             state.outputs = outputs.clone();
             state.problem = problem.clone();

@@ -268,6 +268,14 @@ pub enum Event {
         #[serde(default)]
         timed_out: bool,
     },
+    /// The run ends badly, and what its steps did is undone first, newest first. What the end will be is decided.
+    CompensationStarted {
+        /// How the run ends when that is done.
+        status: RunStatus,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<crate::Problem>,
+    },
     /// The run is over: the last record, unless a person has steps run again.
     RunEnded {
         /// How.
@@ -323,7 +331,10 @@ impl Event {
     /// The step the fact is about; none for facts about the whole run.
     pub fn step(&self) -> Option<&StepId> {
         match self {
-            Self::RunStarted { .. } | Self::CancelRequested { .. } | Self::RunEnded { .. } => None,
+            Self::RunStarted { .. }
+            | Self::CancelRequested { .. }
+            | Self::CompensationStarted { .. }
+            | Self::RunEnded { .. } => None,
             Self::StepsReset { from, .. } => Some(from),
             Self::StepScheduled { step, .. }
             | Self::EffectIntended { step, .. }

@@ -47,6 +47,6 @@ pub use scope::scope;
 pub use size::{Oversize, check_size};
 pub use span::{SPAN_PATTERN, SpanError, parse_span};
 pub use spec::{EffectClass, OutcomeKind, OutcomeSpec, StepKind, StepSpec};
-pub use state::{Cancellation, Intents, Past, Problem, RunState, RunStatus, StepState, Summary};
+pub use state::{Cancellation, Ending, Intents, Past, Problem, RunState, RunStatus, StepState, Summary};
 pub use time::Timestamp;
 pub use wait::{Deadline, OnEvent, Subscription, Wait, WaitKind};

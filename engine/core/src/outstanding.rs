@@ -10,7 +10,7 @@ pub fn outstanding(state: &RunState) -> BTreeSet<Command> {
     if state.status.is_over() {
         return owed;
     }
-    if let (Some(at), None) = (state.deadline, &state.cancel) {
+    if let (Some(at), None, None) = (state.deadline, &state.cancel, &state.ending) {
         owed.insert(Command::ArmTimer { timer: TimerId { step: None, kind: TimerKind::Deadline }, at });
     }
     for (step, step_state) in state.active() {

@@ -1,12 +1,13 @@
 //! The names that templates see: `inputs`, `steps` and `run`.
 
-use crate::{Plan, RunState, StepState};
+use crate::{Plan, PlanStep, RunState, StepState};
 use serde_json::{Map, Value, json};
 
 /// The scope of a run as it stands. Secrets and the environment are not in it, at all.
 pub fn scope(plan: &Plan, state: &RunState) -> Value {
     let mut steps = Map::new();
-    for (id, step) in &state.steps {
+    // What undoes a step is no step that another could refer to.
+    for (id, step) in state.steps.iter().filter(|(id, _)| PlanStep::undone_by(id).is_none()) {
         if let StepState::Completed { outcome, outputs, .. } = step {
             let has_outputs = plan
                 .step(id)

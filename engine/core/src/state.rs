@@ -40,6 +40,8 @@ pub struct RunState {
     pub status: RunStatus,
     /// Who ended it early, if anybody did.
     pub cancel: Option<Cancellation>,
+    /// How it will end, while what its steps did is undone.
+    pub ending: Option<Ending>,
     /// Its steps; one that is not here is pending.
     pub steps: BTreeMap<StepId, StepState>,
     /// What is over of a step and still counts.
@@ -64,6 +66,15 @@ pub struct Past {
     pub looks: u32,
 }
 
+/// How a run will end that undoes what its steps did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ending {
+    /// Its status then.
+    pub status: RunStatus,
+    /// Why.
+    pub problem: Option<Problem>,
+}
+
 /// Who ended a run early.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cancellation {
@@ -83,6 +94,8 @@ pub enum RunStatus {
     Running,
     /// Given up; what is under way is waited for, nothing new starts.
     Cancelling,
+    /// It ends badly, and what its steps did is undone first.
+    Compensating,
     /// Over, and nothing went another way than hoped for.
     Succeeded,
     /// Over by a regular end that stops the business: an approval was rejected, a signature was declined or never came.
@@ -97,7 +110,7 @@ impl RunStatus {
     /// Whether nothing more will happen.
     pub fn is_over(self) -> bool {
         match self {
-            Self::Running | Self::Cancelling => false,
+            Self::Running | Self::Cancelling | Self::Compensating => false,
             Self::Succeeded | Self::Stopped | Self::Failed | Self::Cancelled => true,
         }
     }
@@ -107,6 +120,7 @@ impl RunStatus {
         match self {
             Self::Running => "running",
             Self::Cancelling => "cancelling",
+            Self::Compensating => "compensating",
             Self::Succeeded => "succeeded",
             Self::Stopped => "stopped",
             Self::Failed => "failed",

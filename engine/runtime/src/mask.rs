@@ -35,7 +35,7 @@ impl Mask {
     /// What a run's completed steps have left that must not be shown.
     pub(crate) fn of(plan: &Plan, state: &RunState, registry: &Registry) -> Self {
         let mut mask = Self::default();
-        for spec in plan.ordered() {
+        for spec in plan.all() {
             let Some(step) = registry.step(&spec.uses) else { continue };
             let schema = &step.spec().output;
             let Some(StepState::Completed { outputs, .. }) = state.steps.get(&spec.id) else { continue };

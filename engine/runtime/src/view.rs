@@ -179,7 +179,12 @@ pub(crate) fn run(plan: &Plan, state: &RunState) -> RunView {
         plan: state.plan.to_string(),
         seq: state.seq,
         inputs: Value::clone(&state.inputs),
-        steps: plan.ordered().map(|s| step(s, state.steps.get(&s.id))).collect(),
+        // A step that undoes another is shown once it has begun.
+        steps: plan
+            .all()
+            .chain(plan.undoing().filter(|s| state.steps.contains_key(&s.id)))
+            .map(|s| step(s, state.steps.get(&s.id)))
+            .collect(),
         outputs: state.outputs.clone(),
         problem: state.problem.clone(),
     }
@@ -243,7 +248,7 @@ pub fn doing(plan: &Plan, state: &RunState) -> String {
         return state.problem.as_ref().map(|p| p.message.clone()).unwrap_or_default();
     }
     let parts: Vec<String> = plan
-        .ordered()
+        .all()
         .filter_map(|spec| {
             let step = state.steps.get(&spec.id).filter(|s| !s.is_over())?;
             Some(match step {
@@ -312,7 +317,7 @@ pub(crate) fn approval(state: &RunState, step: &StepId) -> Option<ApprovalView> 
 
 /// The steps of a run that need a person.
 pub(crate) fn incidents(plan: &Plan, state: &RunState) -> Vec<IncidentView> {
-    plan.ordered().filter_map(|spec| incident(spec, state)).collect()
+    plan.all().filter_map(|spec| incident(spec, state)).collect()
 }
 
 fn incident(spec: &PlanStep, state: &RunState) -> Option<IncidentView> {
@@ -431,6 +436,9 @@ fn words(event: &Event) -> String {
         Event::StepCancelled { .. } => "given up".to_string(),
         Event::CancelRequested { by, reason, .. } => {
             format!("cancelled by {by}{}", because(reason.as_ref()))
+        }
+        Event::CompensationStarted { status, .. } => {
+            format!("undoes what it did, and will be {} then", status.as_str())
         }
         Event::RunEnded { status, problem, .. } => match problem {
             Some(problem) => format!("{}: {}", status.as_str(), problem.message),

@@ -334,7 +334,7 @@ impl RunHead {
     /// made.
     pub fn holds_its_key(&self) -> bool {
         match self.status {
-            RunStatus::Running | RunStatus::Cancelling | RunStatus::Succeeded => true,
+            RunStatus::Running | RunStatus::Cancelling | RunStatus::Compensating | RunStatus::Succeeded => true,
             RunStatus::Stopped | RunStatus::Failed | RunStatus::Cancelled => false,
         }
     }

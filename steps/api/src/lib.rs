@@ -16,8 +16,8 @@ pub use context::{Directory, StepContext, UnknownGroup};
 pub use engross_core::limits;
 pub use engross_core::{
     Approval, Completion, Deadline, EffectClass, EffectState, ErrorClass, Escalation, EventId, Fault, IdempotencyKey,
-    OnEvent, OutcomeKind, OutcomeName, OutcomeSpec, Person, ReceivedEvent, Remind, RunId, SPAN_PATTERN, SpanError, Stage, StepError,
-    StepId, StepKind, StepResult, StepSpec, Subscription, Timestamp, Wait, WaitKind, parse_span,
+    OnEvent, OutcomeKind, OutcomeName, OutcomeSpec, Person, ReceivedEvent, Remind, RunId, SPAN_PATTERN, SpanError,
+    Stage, StepError, StepId, StepKind, StepResult, StepSpec, Subscription, Timestamp, Wait, WaitKind, parse_span,
 };
 pub use files::{FileRef, Files, FilesError};
 pub use provider::{

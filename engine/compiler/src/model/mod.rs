@@ -3,6 +3,7 @@
 //! What a name means and whether it exists is not known here; that is for the rules. A part that is wrong is reported and left
 //! out, so that the rest is checked all the same.
 
+pub(crate) mod compensate;
 mod keys;
 mod needs;
 mod settings;

@@ -1,18 +1,19 @@
 //! One step as written.
 
+use super::compensate::COMPENSATE;
 use super::keys::{Unbuilt, check_keys, check_name, entries, require, scalar};
 use super::needs::{self, NeedItem};
 use super::{Defaults, settings};
 use crate::findings::Findings;
-use engross_core::{OnError, RetryPolicy};
+use engross_core::{OnError, PlanStep, RetryPolicy, StepId};
 use engross_source::yaml::{Entry, Key};
 use engross_source::{Node, Span};
 
-const KEYS: [&str; 8] = ["uses", "with", "needs", "if", "retry", "timeout", "on_error", "connection"];
-const UNBUILT: [Unbuilt; 2] = [
-    ("foreach", "write one step for each item"),
-    ("compensate", "write a step that needs the outcomes after which it must run"),
-];
+const KEYS: [&str; 9] = ["uses", "with", "needs", "if", "retry", "timeout", "on_error", "connection", COMPENSATE];
+const UNBUILT: [Unbuilt; 1] = [("foreach", "write one step for each item")];
+
+/// What a step that undoes another may say: when it runs is not its own to say.
+const UNDOING_KEYS: [&str; 6] = ["uses", "with", "retry", "timeout", "on_error", "connection"];
 
 /// A step as written.
 pub(crate) struct Step<'a> {
@@ -33,6 +34,8 @@ pub(crate) struct Step<'a> {
     pub(crate) timeout: Option<(u64, Span)>,
     pub(crate) on_error: OnError,
     pub(crate) connection: Option<(&'a str, Span)>,
+    /// The step that this one undoes, if it is there for that.
+    pub(crate) undoes: Option<StepId>,
 }
 
 impl Step<'_> {
@@ -44,11 +47,22 @@ impl Step<'_> {
 /// Reads a step. One that is no mapping is a step all the same, so that what refers to it is not wrong too.
 pub(super) fn read<'a>(findings: &mut Findings<'a>, entry: &'a Entry, defaults: &Defaults) -> Step<'a> {
     let (key, node) = (&entry.key, &entry.value);
-    check_name(findings, &key.text, key.span, "a step's id");
+    // No step of the file stands where its key is not written out.
+    let undoes = PlanStep::undone_by(&StepId::new(&key.text)).filter(|_| is_lifted(findings, key));
+    if undoes.is_none() {
+        check_name(findings, &key.text, key.span, "a step's id");
+    }
     if node.as_mapping().is_none() {
         entries(findings, node, "a step");
     }
-    check_keys(findings, node, "a step", &KEYS, &UNBUILT);
+    if undoes.is_some() {
+        check_keys(findings, node, "`compensate`", &UNDOING_KEYS, &[]);
+    } else {
+        check_keys(findings, node, "a step", &KEYS, &UNBUILT);
+    }
+    if let Some(compensate) = node.get(COMPENSATE).filter(|compensate| compensate.as_mapping().is_none()) {
+        entries(findings, compensate, "`compensate`");
+    }
     let uses = node
         .as_mapping()
         .and_then(|_| require(findings, node, "uses", "a step", key.span, "uses: approval"))
@@ -77,9 +91,20 @@ pub(super) fn read<'a>(findings: &mut Findings<'a>, entry: &'a Entry, defaults: 
         condition,
         retry,
         timeout: timeout.map(|ms| (ms, super::key_span(node, "timeout"))),
-        on_error: settings::on_error(findings, node, defaults.on_error),
+        // What cannot be undone waits for a person, whatever other failures mean.
+        on_error: settings::on_error(
+            findings,
+            node,
+            if undoes.is_some() { OnError::Incident } else { defaults.on_error },
+        ),
         connection,
+        undoes,
     }
+}
+
+/// Whether the key is the one under which a step of the file says how it is undone.
+fn is_lifted(findings: &Findings<'_>, key: &Key) -> bool {
+    findings.file.text().get(key.span.range()).is_some_and(|text| text.trim_matches(['"', '\'']) == COMPENSATE)
 }
 
 fn is_almost_with(key: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::codes;
 use crate::findings::Findings;
-use crate::model::{NeedItem, NeedName};
+use crate::model::{NeedItem, NeedName, Step};
 use crate::unit::{Edge, Spot, Unit};
 use engross_core::{Need, NeedRef, On, OutcomeName, StepId};
 use engross_source::Span;
@@ -18,9 +18,17 @@ pub(crate) fn resolve(unit: &Unit<'_>, findings: &mut Findings<'_>) -> Vec<Vec<E
             let edges: Vec<Edge> =
                 written.needs.iter().flat_map(|item| edges(unit, &ids, step, item, findings)).collect();
             together(unit, &edges, findings);
-            edges
+            let undone = written.undoes.as_ref().and_then(|undone| undone_step(unit, written, undone));
+            edges.into_iter().chain(undone).collect()
         })
         .collect()
+}
+
+/// What undoes a step comes after it, and may use what it left.
+fn undone_step(unit: &Unit<'_>, undoing: &Step<'_>, undone: &StepId) -> Option<Edge> {
+    let target = unit.positions.get(undone.as_str()).copied()?;
+    let need = Need::One(NeedRef { step: undone.clone(), on: On::Outcome(good(unit, target)) });
+    Some(Edge { need, targets: vec![(target, Spot::At(undoing.key.span))], written: false })
 }
 
 fn edges(unit: &Unit<'_>, ids: &[&str], step: usize, item: &NeedItem<'_>, findings: &mut Findings<'_>) -> Vec<Edge> {

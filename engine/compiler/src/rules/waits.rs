@@ -21,6 +21,13 @@ pub(crate) fn check(unit: &Unit<'_>, uses: &[Use], edges: &[Vec<Edge>], findings
     let needs_are_wrong = findings.has(&[codes::UNKNOWN_STEP, codes::UNKNOWN_OUTCOME, codes::NEED_FORM]);
     for (index, (step, spec)) in unit.workflow.steps.iter().zip(&unit.specs).enumerate() {
         let Some(spec) = spec.filter(|spec| spec.kind == StepKind::Wait) else { continue };
+        if step.undoes.is_some() {
+            let span = step.uses.map_or(step.key.span, |(_, span)| span);
+            let message = format!("`{}` waits, and what undoes a step has to act", spec.uses);
+            let hint = "use an operation that takes the effect back, such as one that deletes".to_owned();
+            findings.report(codes::UNDONE_BY_WAIT, span, message, Some(hint));
+            continue;
+        }
         useless_timeout(step, spec, findings);
         // A wait with one outcome is a wait for time, which always passes.
         if spec.outcomes.len() > 1 {

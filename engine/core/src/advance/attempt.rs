@@ -19,7 +19,7 @@ pub(super) fn intending(work: &mut Work<'_>, step: &StepId, attempt: u32) -> Res
         other => return Err(stale(step, other)),
     };
     let idempotent = work.context.plan.step(step).is_some_and(|s| s.effect == EffectClass::Idempotent);
-    if work.state.cancel.is_none() || (had_left && idempotent) {
+    if !work.is_given_up(step) || (had_left && idempotent) {
         let key = work.state.idempotency_key(step);
         work.emit(Event::EffectIntended { step: step.clone(), attempt, key });
     } else {
@@ -109,7 +109,7 @@ fn failed(work: &mut Work<'_>, step: &StepId, attempt: u32, error: StepError, ra
         && counted < spec.retry.attempts
         && in_time
         && !(doubt && spec.effect == EffectClass::Unsafe)
-        && work.state.cancel.is_none();
+        && !work.is_given_up(step);
     // When nothing more may be tried, whether it happened can still be looked up; only what nobody can tell is for a person.
     let look_again = doubt
         && spec.effect == EffectClass::Reconcilable

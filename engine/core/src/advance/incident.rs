@@ -10,7 +10,7 @@ use crate::{
 
 /// Stops a step that failed: as an incident, unless the file says what its failure means.
 pub(super) fn raise_or_fail(work: &mut Work<'_>, step: &StepId, error: StepError, by: ResolvedBy) {
-    if work.state.cancel.is_none() && waits_for_a_person(work, step) {
+    if !work.is_given_up(step) && waits_for_a_person(work, step) {
         work.emit(Event::IncidentRaised { step: step.clone(), error });
         return;
     }
@@ -79,7 +79,7 @@ fn resume(
     not_done: bool,
     comment: Option<String>,
 ) -> Result<(), Rejection> {
-    if work.state.cancel.is_some() {
+    if work.is_given_up(step) {
         return Err(Rejection::GivenUp);
     }
     let timeout_ms = work.context.plan.step(step).and_then(|spec| spec.timeout_ms);

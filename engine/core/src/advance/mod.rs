@@ -6,6 +6,7 @@
 mod attempt;
 mod cancel;
 mod check;
+mod compensate;
 mod decision;
 mod delegate;
 mod incident;
@@ -20,8 +21,8 @@ mod timer;
 
 use crate::approval::Refusal;
 use crate::{
-    Command, Evaluate, Event, Input, JOURNAL_VERSION, Plan, Record, RunState, RunStatus, StepId, StepState, Timestamp,
-    apply, outstanding,
+    Command, Evaluate, Event, Input, JOURNAL_VERSION, Plan, PlanStep, Record, RunState, RunStatus, StepId, StepState,
+    Timestamp, apply, outstanding,
 };
 use std::collections::BTreeSet;
 
@@ -119,7 +120,7 @@ pub enum Rejection {
     #[error("`{0}` is an approval: only those who are asked can approve, by `engross approvals approve`")]
     NotByHand(StepId),
     /// The run is given up, and nothing of it begins any more.
-    #[error("the run is being cancelled, and nothing of it begins any more")]
+    #[error("the run is ending already, and nothing of it begins any more but what undoes it")]
     GivenUp,
     /// A re-run of steps of which some are under way.
     #[error("this can be run again once nothing of it is under way any more ({0})")]
@@ -135,6 +136,9 @@ pub enum Rejection {
         /// Its need, as the file writes it.
         need: String,
     },
+    /// A re-run of what builds on something that has been undone.
+    #[error("{0} has been undone: run that again")]
+    Undone(String),
     /// A template that the start itself needs cannot be evaluated.
     #[error(transparent)]
     Template(#[from] crate::EvalError),
@@ -187,6 +191,9 @@ fn dispatch(work: &mut Work<'_>, input: Input) -> Result<(), Rejection> {
             subject::changed(work, step, subject_sha256, by, comment)
         }
         Input::Cancel { by, reason } => {
+            if work.state.ending.is_some() {
+                return Err(Rejection::GivenUp);
+            }
             cancel::cancel(work, by, reason, false);
             Ok(())
         }
@@ -232,6 +239,11 @@ impl Work<'_> {
         let hash = self.state.hash.next(v, seq, at, &event);
         (self.state.seq, self.state.hash) = (seq, hash);
         self.records.push(Record { v, seq, at, event, hash });
+    }
+
+    /// Whether nothing of a step begins any more because the run is given up. What undoes a run begins all the same.
+    fn is_given_up(&self, step: &StepId) -> bool {
+        self.state.cancel.is_some() && PlanStep::undone_by(step).is_none()
     }
 
     fn now(&self) -> Timestamp {

@@ -3,7 +3,7 @@
 
 use super::settle::{Readiness, readiness};
 use super::{Rejection, Work};
-use crate::{EffectClass, Event, Person, StepId, StepState};
+use crate::{EffectClass, Event, Person, PlanStep, RunStatus, StepId, StepState};
 use std::collections::BTreeSet;
 
 pub(super) fn rerun(
@@ -16,17 +16,32 @@ pub(super) fn rerun(
     if work.context.plan.step(from).is_none() {
         return Err(Rejection::UnknownStep(from.clone()));
     }
-    let following = work.context.plan.following(from);
+    let mut following = work.context.plan.following(from);
+    following.extend(following.clone().iter().map(PlanStep::undoing));
     let steps: Vec<StepId> = following.iter().filter(|id| work.state.steps.contains_key(*id)).cloned().collect();
     if !steps.contains(from) {
         return Err(Rejection::NotStuck { step: from.clone(), state: "pending" });
     }
     let under_way =
         named(work, &steps, |state| matches!(state, StepState::Running { .. } | StepState::BackingOff { .. }));
-    if !under_way.is_empty() || (work.state.cancel.is_some() && !work.state.status.is_over()) {
+    if !under_way.is_empty() || (!work.state.status.is_over() && work.state.status != RunStatus::Running) {
         return Err(Rejection::UnderWay(under_way.join(", ")));
     }
-    let again: Vec<String> = steps.iter().filter(|id| has_an_effect(work, id)).map(ToString::to_string).collect();
+    let undone: Vec<String> = work
+        .state
+        .steps
+        .keys()
+        .filter(|id| !following.contains(*id))
+        .filter_map(|id| Some(PlanStep::undone_by(id)?.to_string()))
+        .collect();
+    if !undone.is_empty() {
+        return Err(Rejection::Undone(undone.join(", ")));
+    }
+    let again: Vec<String> = steps
+        .iter()
+        .filter(|id| PlanStep::undone_by(id).is_none() && has_an_effect(work, id))
+        .map(ToString::to_string)
+        .collect();
     if !again.is_empty() && !effects_again {
         return Err(Rejection::EffectsAgain(again.join(", ")));
     }

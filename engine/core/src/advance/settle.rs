@@ -1,6 +1,6 @@
 //! What follows from every turn: steps whose needs are decided start or are skipped, and a run with nothing left ends.
 
-use super::{Work, attempt};
+use super::{Work, attempt, compensate};
 use crate::limits::INPUT_BYTES_MAX;
 use crate::{
     ErrorClass, EvalError, Event, Need, NeedRef, On, OnError, OutcomeKind, OutcomeName, PlanStep, Problem, ResolvedBy,
@@ -10,6 +10,10 @@ use serde_json::{Map, Value};
 
 pub(super) fn settle(work: &mut Work<'_>) {
     if work.state.status.is_over() {
+        return;
+    }
+    if work.state.ending.is_some() {
+        compensate::go_on(work);
         return;
     }
     // Steps come in an order in which each is after all it needs, so one pass settles every consequence.
@@ -32,7 +36,13 @@ pub(super) fn settle(work: &mut Work<'_>) {
         }
     }
     if work.state.active().next().is_none() && plan.ordered().all(|s| !work.state.is_pending(&s.id)) {
-        end(work);
+        let (status, problem) = verdict(work);
+        if compensate::is_due(work, status) {
+            work.emit(Event::CompensationStarted { status, problem });
+            compensate::go_on(work);
+        } else {
+            end(work, status, problem);
+        }
     }
 }
 
@@ -74,7 +84,7 @@ fn standing(work: &Work<'_>, need: &NeedRef) -> Option<bool> {
     }
 }
 
-fn begin(work: &mut Work<'_>, step: &PlanStep) {
+pub(super) fn begin(work: &mut Work<'_>, step: &PlanStep) {
     let scope = scope(work.context.plan, &work.state);
     let evaluator = work.context.evaluator;
     if let Some(condition) = &step.condition {
@@ -118,8 +128,7 @@ fn expression_error(message: String) -> StepError {
     StepError::new(ErrorClass::Invalid, "expression", message)
 }
 
-fn end(work: &mut Work<'_>) {
-    let (status, mut problem) = verdict(work);
+pub(super) fn end(work: &mut Work<'_>, status: RunStatus, mut problem: Option<Problem>) {
     let scope = scope(work.context.plan, &work.state);
     let mut outputs = Map::new();
     for (name, expr) in &work.context.plan.definition().outputs {

@@ -17,7 +17,10 @@ pub(super) fn fired(work: &mut Work<'_>, timer: &TimerId) {
 }
 
 fn run_deadline(work: &mut Work<'_>) {
-    if work.state.deadline.is_some_and(|at| at <= work.now()) && work.state.cancel.is_none() {
+    if work.state.deadline.is_some_and(|at| at <= work.now())
+        && work.state.cancel.is_none()
+        && work.state.ending.is_none()
+    {
         cancel::cancel(work, Person::new("engross"), Some("the run's timeout is over".to_string()), true);
     }
 }

@@ -65,6 +65,24 @@ pub struct PlanStep {
     /// What its failure means for the run.
     #[serde(default)]
     pub on_error: OnError,
+    /// What undoes it when the run fails or is cancelled. Its id is [`PlanStep::undoing`] of this step's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensate: Option<Box<PlanStep>>,
+}
+
+impl PlanStep {
+    /// The end of the id of a step that undoes another. No step of a file can be called so.
+    const UNDOING: &str = ".compensate";
+
+    /// The id of the step that undoes this one.
+    pub fn undoing(step: &StepId) -> StepId {
+        StepId::new(format!("{step}{}", Self::UNDOING))
+    }
+
+    /// The step that this one undoes, if it is there for that.
+    pub fn undone_by(step: &StepId) -> Option<StepId> {
+        step.as_str().strip_suffix(Self::UNDOING).map(StepId::new)
+    }
 }
 
 /// What a step's failure, or a bad end of a wait, means for the run.

@@ -90,9 +90,23 @@ impl Plan {
         &self.digest
     }
 
-    /// A step by its id.
+    /// A step by its id, one that undoes another included.
     pub fn step(&self, id: &StepId) -> Option<&PlanStep> {
-        self.positions.get(id).and_then(|position| self.definition.steps.get(*position))
+        if let Some(position) = self.positions.get(id) {
+            return self.definition.steps.get(*position);
+        }
+        let undone = self.positions.get(&PlanStep::undone_by(id)?)?;
+        self.definition.steps.get(*undone)?.compensate.as_deref()
+    }
+
+    /// All steps: those of [`Plan::ordered`], then those that undo others.
+    pub fn all(&self) -> impl Iterator<Item = &PlanStep> {
+        self.ordered().chain(self.undoing())
+    }
+
+    /// The steps that undo others, in the order of those.
+    pub fn undoing(&self) -> impl Iterator<Item = &PlanStep> {
+        self.ordered().filter_map(|step| step.compensate.as_deref())
     }
 
     /// The steps, each after everything it needs; among equals, in the order of the file.

@@ -5,6 +5,7 @@
 mod world;
 
 mod approvals;
+mod compensations;
 mod effects;
 mod ends;
 mod incidents;

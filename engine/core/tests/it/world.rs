@@ -45,6 +45,7 @@ pub(crate) fn step(id: &str, needs: &str, effect: EffectClass) -> StepBuilder {
         retry: RetryPolicy { attempts: 3, initial_ms: 100, factor: 2.0, max_ms: 1_000, jitter: Jitter::None },
         timeout_ms: None,
         on_error: OnError::Fail,
+        compensate: None,
     })
 }
 

@@ -105,5 +105,6 @@ fn bare(id: StepId, uses: &str, kind: StepKind, effect: EffectClass, outcomes: V
         retry: RetryPolicy::default(),
         timeout_ms: None,
         on_error: OnError::Fail,
+        compensate: None,
     }
 }

@@ -98,6 +98,19 @@ impl Mapping {
         (Self { entries, by_key }, repeated)
     }
 
+    /// The same with more entries after those of the file. One whose key is there already is out of reach of [`Self::entry`].
+    #[must_use]
+    pub fn extended(&self, more: Vec<Entry>) -> Self {
+        Self::new(self.entries.iter().cloned().chain(more).collect()).0
+    }
+
+    /// Changes the value of `key`, if it is there.
+    pub fn change(&mut self, key: &str, change: impl FnOnce(&mut Node)) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key.text == key) {
+            change(&mut entry.value);
+        }
+    }
+
     /// The entry of `key`, found in logarithmic time.
     #[must_use]
     pub fn entry(&self, key: &str) -> Option<&Entry> {
