@@ -67,34 +67,13 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
     state.updated_at = at;
     remember(state, event);
     match event {
-        Event::RunStarted { .. } => {}
-        Event::CancelRequested { by, reason, timed_out } => {
-            state.status = RunStatus::Cancelling;
-            state.cancel = Some(Cancellation { by: by.clone(), reason: reason.clone(), timed_out: *timed_out });
-        }
-        Event::CompensationStarted { status, problem } => {
-            state.status = RunStatus::Compensating;
-            state.ending = Some(crate::Ending { status: *status, problem: problem.clone() });
-        }
-        Event::RunEnded { status, outputs, problem } => {
-            state.ending = None;
-            state.status = *status;
-            state.outputs = outputs.clone();
-            state.problem = problem.clone();
-        }
+        Event::RunStarted { .. }
+        | Event::CancelRequested { .. }
+        | Event::CompensationStarted { .. }
+        | Event::StepsReset { .. }
+        | Event::RunEnded { .. } => apply_to_run(state, event),
         Event::StepScheduled { step, input, deadline } => {
-            let before = state.past.get(step).map_or(0, |past| past.attempts);
-            let running = StepState::Running {
-                attempt: before.saturating_add(1),
-                input: Arc::new(input.clone()),
-                intended: false,
-                maybe_done: false,
-                intents: None,
-                last_error: None,
-                forgiven: before,
-                since: at,
-                deadline: *deadline,
-            };
+            let running = scheduled(state, step, input, *deadline, at);
             state.steps.entry(step.clone()).or_insert(running);
         }
         Event::StepCompleted { step, outcome, outputs, error, .. } => {
@@ -130,19 +109,6 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
         Event::StepResumed { step, attempt: 0, .. } => {
             state.steps.remove(step);
         }
-        Event::StepsReset { steps, deadline, .. } => {
-            (state.status, state.cancel, state.problem) = (RunStatus::Running, None, None);
-            (state.outputs, state.deadline) = (Value::Null, *deadline);
-            for step in steps {
-                let made = match state.steps.remove(step) {
-                    None | Some(StepState::Skipped { .. }) => 0,
-                    Some(old) => attempts(&old).max(1),
-                };
-                let past = state.past.entry(step.clone()).or_default();
-                past.epoch = past.epoch.saturating_add(1);
-                past.attempts = past.attempts.max(made);
-            }
-        }
         Event::StepParked { step, wait } => {
             let looks = state.past.get(step).map_or(0, |past| past.looks);
             if let Some(StepState::Running { input, .. }) = state.steps.get(step) {
@@ -166,6 +132,61 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
                 state.steps.insert(step.clone(), next(old, at, event));
             }
         }
+    }
+}
+
+/// Folds a fact about the run as a whole.
+fn apply_to_run(state: &mut RunState, event: &Event) {
+    match event {
+        Event::CancelRequested { by, reason, timed_out } => {
+            state.status = RunStatus::Cancelling;
+            state.cancel = Some(Cancellation { by: by.clone(), reason: reason.clone(), timed_out: *timed_out });
+        }
+        Event::CompensationStarted { status, problem } => {
+            state.status = RunStatus::Compensating;
+            state.ending = Some(crate::Ending { status: *status, problem: problem.clone() });
+        }
+        Event::RunEnded { status, outputs, problem } => {
+            state.ending = None;
+            state.status = *status;
+            state.outputs = outputs.clone();
+            state.problem = problem.clone();
+        }
+        Event::StepsReset { steps, deadline, .. } => {
+            (state.status, state.cancel, state.problem) = (RunStatus::Running, None, None);
+            (state.outputs, state.deadline) = (Value::Null, *deadline);
+            for step in steps {
+                let made = match state.steps.remove(step) {
+                    None | Some(StepState::Skipped { .. }) => 0,
+                    Some(old) => attempts(&old).max(1),
+                };
+                let past = state.past.entry(step.clone()).or_default();
+                past.epoch = past.epoch.saturating_add(1);
+                past.attempts = past.attempts.max(made);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn scheduled(
+    state: &RunState,
+    step: &StepId,
+    input: &Value,
+    deadline: Option<Timestamp>,
+    since: Timestamp,
+) -> StepState {
+    let before = state.past.get(step).map_or(0, |past| past.attempts);
+    StepState::Running {
+        attempt: before.saturating_add(1),
+        input: Arc::new(input.clone()),
+        intended: false,
+        maybe_done: false,
+        intents: None,
+        last_error: None,
+        forgiven: before,
+        since,
+        deadline,
     }
 }
 
