@@ -126,7 +126,7 @@ pub(super) fn case(name: &'static str, ends: &'static str, workflow: &'static st
 
 /// The reference set.
 pub(crate) fn all() -> Vec<Case> {
-    let all = [effects(), waits(), signatures(), people(), joins(), ends(), super::stuck::cases(), crowds()];
+    let all = [effects(), waits(), signatures(), people(), joins(), ends(), undone(), super::stuck::cases(), crowds()];
     all.into_iter().flatten().collect()
 }
 
@@ -449,6 +449,32 @@ steps:
                 "cancelled",
                 "steps:
   a: { uses: acme/send, with: { name: x } }
+  ask: { uses: approval, with: { title: Send it?, stages: [{ from: [legal] }], expires_in: 7d }, needs: [a] }",
+            )
+        },
+    ]
+}
+
+fn undone() -> Vec<Case> {
+    vec![
+        Case {
+            moods: vec![("c", Mood::Refuses(99))],
+            ..case(
+                "failed_and_undone",
+                "failed",
+                "steps:
+  a: { uses: acme/send, with: { name: x }, compensate: { uses: acme/put, with: { name: '{{ steps.a.outputs.id }}' } } }
+  b: { uses: acme/put, with: { name: w }, needs: [a], compensate: { uses: acme/send, with: { name: gone } } }
+  c: { uses: acme/send, with: { name: z }, needs: [b], on_error: fail }",
+            )
+        },
+        Case {
+            acts: vec![act(When::Waiting("ask"), What::Cancel)],
+            ..case(
+                "cancelled_and_undone",
+                "cancelled",
+                "steps:
+  a: { uses: acme/send, with: { name: x }, compensate: { uses: acme/put, with: { name: '{{ steps.a.outputs.id }}' } } }
   ask: { uses: approval, with: { title: Send it?, stages: [{ from: [legal] }], expires_in: 7d }, needs: [a] }",
             )
         },
