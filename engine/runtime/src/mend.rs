@@ -7,6 +7,7 @@ use crate::Error;
 use crate::api::{bounded, named};
 use crate::engine::Engine;
 use crate::limits::{OUTPUT_PROBLEMS_MAX, RUNS_PER_PAGE};
+use crate::look;
 use crate::view::{self, IncidentView, RunView};
 use engross_core::limits::OUTPUT_BYTES_MAX;
 use engross_core::{
@@ -96,8 +97,8 @@ impl Engine {
             let last_page = heads.len() < RUNS_PER_PAGE;
             before = heads.last().map(|head| head.run.clone());
             for head in heads {
-                match self.current(&head.run).await {
-                    Ok(loaded) => found.extend(view::incidents(&loaded.plan, &loaded.state)),
+                match self.shown(&head.run).await {
+                    Ok(incidents) => found.extend(incidents),
                     Err(error @ Error::Store(_)) => return Err(error),
                     // One run that cannot be read does not hide what all others wait for.
                     Err(error) => tracing::error!(run = %head.run, %error, "an incident cannot be shown"),
@@ -127,6 +128,15 @@ impl Engine {
             )));
         }
         Ok(())
+    }
+
+    /// The steps of a run that need a person, without what must not be shown.
+    async fn shown(&self, run: &RunId) -> Result<Vec<IncidentView>, Error> {
+        let loaded = self.current(run).await?;
+        let run = self.run(run).await?;
+        let incidents = view::incidents(&loaded.plan, &loaded.state).into_iter();
+        // A step that somebody has helped meanwhile is no incident any more.
+        Ok(incidents.filter_map(|incident| look::as_shown(incident, &run)).collect())
     }
 
     fn spoken(&self, word: &Word) -> Result<(), Error> {

@@ -334,7 +334,7 @@ fn incident(spec: &PlanStep, state: &RunState) -> Option<IncidentView> {
     let ways_out = match kind {
         "incident" => vec![
             format!("engross runs retry {run} {step}"),
-            format!("engross runs skip {run} {step} --outputs '{{…}}'"),
+            format!("engross runs skip {run} {step} --outputs '{{…}}' --comment '…'"),
         ],
         _ => vec![
             format!("engross in-doubt happened {run} {step} --outputs '{{…}}'"),

@@ -11,22 +11,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use engross_core::{Person, Rejection, RunId, StepId};
-use engross_runtime::{Error, IncidentView, RunView, Said, Word, look};
+use engross_runtime::{Error, IncidentView, RunView, Said, Word};
 
 pub(super) async fn list(
     State(shared): State<Shared>,
     Asked(query): Asked<ListIncidents>,
 ) -> Result<Json<Incidents>, ApiError> {
     let wanted = |found: &IncidentView| query.run.as_ref().is_none_or(|run| found.run.as_str() == run);
-    let mut incidents = Vec::new();
-    for found in shared.engine.incidents().await?.into_iter().filter(wanted) {
-        match shared.engine.run(&found.run).await {
-            // A step that somebody has helped meanwhile is no incident any more.
-            Ok(run) => incidents.extend(look::as_shown(found, &run)),
-            Err(error @ Error::Store(_)) => return Err(error.into()),
-            Err(error) => tracing::error!(run = %found.run, %error, "an incident cannot be shown"),
-        }
-    }
+    let incidents = shared.engine.incidents().await?.into_iter().filter(wanted).collect();
     Ok(Json(Incidents { incidents }))
 }
 
