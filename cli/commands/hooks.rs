@@ -234,6 +234,7 @@ fn context(connection: Arc<Connection>, config: &Config) -> Result<StepContext> 
         connection: Some(connection),
         files: Arc::new(files),
         directory: Arc::new(Directory::default()),
+        child: None,
     })
 }
 

@@ -164,7 +164,9 @@ fn every_golden_journal_folds_to_what_it_did() {
 fn kind(event: &Event) -> &'static str {
     match event {
         Event::RunStarted { .. } => "run_started",
+        Event::RunAdmitted => "run_admitted",
         Event::StepScheduled { .. } => "step_scheduled",
+        Event::StepFannedOut { .. } => "step_fanned_out",
         Event::EffectIntended { .. } => "effect_intended",
         Event::AttemptFailed { .. } => "attempt_failed",
         Event::StepRetried { .. } => "step_retried",

@@ -65,6 +65,8 @@ fn record(run: &RunId, seq: u64) -> Record {
             inputs: json!({ "counterparty": { "name": "Acme" } }),
             requester: Person::new("ada@example.org"),
             deadline: None,
+            parent: None,
+            group: None,
         },
         _ => Event::PollDue { step: StepId::new(format!("step_{seq}")) },
     };

@@ -48,6 +48,8 @@ pub(crate) fn build(
             timeout_ms: step.timeout.map(|(ms, _)| ms),
             on_error: step.on_error,
             compensate: None,
+            foreach: None,
+            child: None,
         });
     }
     put_back(&mut steps);
@@ -65,6 +67,7 @@ pub(crate) fn build(
             .collect::<std::collections::BTreeMap<String, Expr>>(),
         key: templates.key,
         timeout_ms: workflow.timeout_ms,
+        concurrency: None,
     };
     match Plan::build(definition) {
         Ok(plan) => Some(plan),

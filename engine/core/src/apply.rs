@@ -35,7 +35,8 @@ fn started(record: &Record) -> Option<RunState> {
 
 /// The state that a run's first fact makes; none for any other fact.
 pub(crate) fn begin(at: Timestamp, event: &Event) -> Option<RunState> {
-    let Event::RunStarted { run, plan, workflow, title, key, inputs, requester, deadline } = event else {
+    let Event::RunStarted { run, plan, workflow, title, key, inputs, requester, deadline, parent, group } = event
+    else {
         return None;
     };
     Some(RunState {
@@ -46,6 +47,9 @@ pub(crate) fn begin(at: Timestamp, event: &Event) -> Option<RunState> {
         key: key.clone(),
         inputs: Arc::new(inputs.clone()),
         requester: requester.clone(),
+        parent: parent.clone(),
+        group: group.clone(),
+        queued: group.is_some(),
         started_at: at,
         deadline: *deadline,
         updated_at: at,
@@ -55,6 +59,7 @@ pub(crate) fn begin(at: Timestamp, event: &Event) -> Option<RunState> {
         cancel: None,
         ending: None,
         steps: BTreeMap::new(),
+        items: BTreeMap::new(),
         past: BTreeMap::new(),
         consumed: BTreeSet::new(),
         outputs: Value::Null,
@@ -68,6 +73,7 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
     remember(state, event);
     match event {
         Event::RunStarted { .. }
+        | Event::RunAdmitted
         | Event::CancelRequested { .. }
         | Event::CompensationStarted { .. }
         | Event::StepsReset { .. }
@@ -75,6 +81,10 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
         Event::StepScheduled { step, input, deadline } => {
             let running = scheduled(state, step, input, *deadline, at);
             state.steps.entry(step.clone()).or_insert(running);
+        }
+        Event::StepFannedOut { step, items } => {
+            state.items.insert(step.clone(), Arc::new(items.clone()));
+            state.steps.entry(step.clone()).or_insert(StepState::FannedOut { since: at });
         }
         Event::StepCompleted { step, outcome, outputs, error, .. } => {
             let (outcome, outputs, error) = (outcome.clone(), Arc::new(outputs.clone()), error.clone());
@@ -138,6 +148,7 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
 /// Folds a fact about the run as a whole.
 fn apply_to_run(state: &mut RunState, event: &Event) {
     match event {
+        Event::RunAdmitted => state.queued = false,
         Event::CancelRequested { by, reason, timed_out } => {
             state.status = RunStatus::Cancelling;
             state.cancel = Some(Cancellation { by: by.clone(), reason: reason.clone(), timed_out: *timed_out });
@@ -153,9 +164,12 @@ fn apply_to_run(state: &mut RunState, event: &Event) {
             state.problem = problem.clone();
         }
         Event::StepsReset { steps, deadline, .. } => {
+            // A run that was over has left its place among those of its group.
+            state.queued = state.queued || (state.group.is_some() && state.status.is_over());
             (state.status, state.cancel, state.problem) = (RunStatus::Running, None, None);
             (state.outputs, state.deadline) = (Value::Null, *deadline);
             for step in steps {
+                state.items.remove(step);
                 let made = match state.steps.remove(step) {
                     None | Some(StepState::Skipped { .. }) => 0,
                     Some(old) => attempts(&old).max(1),
@@ -219,6 +233,7 @@ fn attempts(state: &StepState) -> u32 {
         | StepState::InDoubt { attempt, .. }
         | StepState::Incident { attempt, .. } => *attempt,
         StepState::Waiting { .. }
+        | StepState::FannedOut { .. }
         | StepState::Completed { .. }
         | StepState::Skipped { .. }
         | StepState::Cancelled { .. } => 0,
@@ -350,6 +365,8 @@ fn parked(input: Arc<Value>, at: Timestamp, wait: &Wait, looks: u32) -> StepStat
     let (first_look, next_poll) = match &wait.kind {
         // A step that an event alone can end looks once through what came before it was parked.
         WaitKind::Event { look_first: true, .. } | WaitKind::Event { on_event: OnEvent::Finish(_), .. } => (1, None),
+        // What is waited for may have come before it was waited for.
+        WaitKind::Run { .. } => (1, None),
         WaitKind::Event { poll_ms: Some(ms), .. } => (0, Some(at.plus_ms(*ms))),
         WaitKind::Event { .. } | WaitKind::Timer | WaitKind::Approval(_) => (0, None),
     };

@@ -1,6 +1,6 @@
 //! Orders for the shell. Carried out only after the events of the same turn are durable.
 
-use crate::{StepId, Subscription, Timestamp};
+use crate::{Person, RunId, StepId, Subscription, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// An order for the shell. A set of them is what a run owes the world at a moment.
@@ -26,6 +26,15 @@ pub enum Command {
         timer: TimerId,
         /// When.
         at: Timestamp,
+    },
+    /// End a run that a step of this one waits for.
+    CancelRun {
+        /// Which.
+        run: RunId,
+        /// Who ended this one.
+        by: Person,
+        /// Why.
+        reason: Option<String>,
     },
     /// Bring matching events to a waiting step, those included that came before.
     Subscribe {

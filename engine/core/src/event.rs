@@ -4,8 +4,8 @@
 //! name, and [`JOURNAL_VERSION`] goes up with either. Folding them is in `apply`, deciding them in `advance`.
 
 use crate::{
-    Decision, EventId, IdempotencyKey, OutcomeName, Person, PlanDigest, ReceivedEvent, RecordHash, RunId, RunStatus,
-    StepError, StepId, Timestamp, Wait,
+    Decision, EventId, Group, IdempotencyKey, Item, OutcomeName, Parent, Person, PlanDigest, ReceivedEvent, RecordHash,
+    RunId, RunStatus, StepError, StepId, Timestamp, Wait,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -52,7 +52,15 @@ pub enum Event {
         /// When the run gives up as a whole.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline: Option<Timestamp>,
+        /// The step of another run that started it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<Parent>,
+        /// The group of runs of which only some may be at work at once. With one, nothing begins before the run is admitted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<Group>,
     },
+    /// It is the run's turn among those of its group.
+    RunAdmitted,
     /// A pending step's needs are met; its inputs are computed and fixed for all attempts. Accepted by pending steps.
     StepScheduled {
         /// The step.
@@ -62,6 +70,13 @@ pub enum Event {
         /// When it gives up in all.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline: Option<Timestamp>,
+    },
+    /// A pending step's needs are met, and it is to be done once for each of these. Accepted by pending steps.
+    StepFannedOut {
+        /// The step.
+        step: StepId,
+        /// The items, in order.
+        items: Vec<Item>,
     },
     /// The next thing that happens to the outside world is this step's effect. Accepted by running steps.
     EffectIntended {
@@ -332,11 +347,13 @@ impl Event {
     pub fn step(&self) -> Option<&StepId> {
         match self {
             Self::RunStarted { .. }
+            | Self::RunAdmitted
             | Self::CancelRequested { .. }
             | Self::CompensationStarted { .. }
             | Self::RunEnded { .. } => None,
             Self::StepsReset { from, .. } => Some(from),
             Self::StepScheduled { step, .. }
+            | Self::StepFannedOut { step, .. }
             | Self::EffectIntended { step, .. }
             | Self::AttemptFailed { step, .. }
             | Self::StepRetried { step, .. }

@@ -1,6 +1,6 @@
 //! What the world tells a run. The shell makes these; `advance` answers them.
 
-use crate::{Decision, EventId, OutcomeName, Person, RunId, StepError, StepId, TimerId, Timestamp, Wait};
+use crate::{Decision, EventId, OutcomeName, Parent, Person, RunId, StepError, StepId, TimerId, Timestamp, Wait};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -38,6 +38,8 @@ pub enum Input {
         /// Uniform over all of `u32`, for the spread of the next poll.
         random: u32,
     },
+    /// It is the run's turn among those of its group.
+    Admit,
     /// A timer that was armed is due.
     TimerFired(TimerId),
     /// An event matched a waiting step's subscription.
@@ -134,6 +136,8 @@ pub struct StartRequest {
     pub requester: Person,
     /// A key given with the start; the workflow's own `run.key` is used where there is none.
     pub key: Option<String>,
+    /// The step of another run that starts it.
+    pub parent: Option<Parent>,
 }
 
 /// What a person says of a step that cannot end by itself.

@@ -41,12 +41,17 @@ pub use hash::RecordHash;
 pub use ids::{EventId, IdempotencyKey, OutcomeName, Person, PlanDigest, RunId, StepId};
 pub use input::{Answer, Completion, Input, ReceivedEvent, StartRequest, StepResult};
 pub use outstanding::outstanding;
-pub use plan::{Cycle, Need, NeedRef, On, OnError, Plan, PlanDefinition, PlanError, PlanStep, find_cycles};
+pub use plan::{
+    Concurrency, Cycle, Foreach, Need, NeedRef, On, OnError, Plan, PlanDefinition, PlanError, PlanStep, Tolerance,
+    find_cycles,
+};
 pub use retry::{Jitter, RetryPolicy};
 pub use scope::scope;
 pub use size::{Oversize, check_size};
 pub use span::{SPAN_PATTERN, SpanError, parse_span};
 pub use spec::{EffectClass, OutcomeKind, OutcomeSpec, StepKind, StepSpec};
-pub use state::{Cancellation, Ending, Intents, Past, Problem, RunState, RunStatus, StepState, Summary};
+pub use state::{
+    Cancellation, Ending, Group, Intents, Item, Parent, Past, Problem, RunState, RunStatus, StepState, Summary,
+};
 pub use time::Timestamp;
 pub use wait::{Deadline, OnEvent, Subscription, Wait, WaitKind};

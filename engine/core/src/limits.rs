@@ -39,3 +39,21 @@ pub const RESETS_MAX: u32 = 1_000;
 /// How long a provider may tell us to stay away (`Retry-After`): a day. A longer wish is cut to this, since ten years asked
 /// for by mistake must not park a contract for ten years.
 pub const RETRY_AFTER_MS_MAX: u64 = 24 * 3600 * 1000;
+
+/// Items that one step may be done for. A run's whole state is in memory while something happens to it.
+pub const ITEMS_MAX: usize = 1_000;
+
+/// Items of one step that may be under way at once.
+pub const ITEMS_PARALLEL_MAX: u32 = 100;
+
+/// Bytes of the key of an item.
+pub const ITEM_KEY_BYTES_MAX: usize = 200;
+
+/// Runs of one group that may be at work at once.
+pub const GROUP_RUNS_MAX: u32 = 1_000;
+
+/// Bytes of the name of a group of runs.
+pub const GROUP_NAME_BYTES_MAX: usize = 200;
+
+/// Workflows that start each other, one inside the other.
+pub const CHILD_LEVELS_MAX: usize = 8;

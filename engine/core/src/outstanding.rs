@@ -1,7 +1,7 @@
 //! What a run's state owes the world. The one source of commands: a turn's commands are the difference between what was
 //! owed before it and what is owed after it, and recovery carries out the whole set.
 
-use crate::{Command, RunState, StepId, StepState, Subscription, TimerId, TimerKind, WaitKind};
+use crate::{Command, PlanStep, RunState, StepId, StepState, Subscription, TimerId, TimerKind, WaitKind};
 use std::collections::BTreeSet;
 
 /// Everything the state owes: attempts and looks to be made, timers to be armed, subscriptions to be held.
@@ -13,8 +13,20 @@ pub fn outstanding(state: &RunState) -> BTreeSet<Command> {
     if let (Some(at), None, None) = (state.deadline, &state.cancel, &state.ending) {
         owed.insert(Command::ArmTimer { timer: TimerId { step: None, kind: TimerKind::Deadline }, at });
     }
+    if let Some(group) = &state.group {
+        let group = format!("{}/{}", state.workflow, group.name);
+        let subscription = if state.queued { Subscription::to_turn(&group) } else { Subscription::to_place(&group) };
+        owed.insert(Command::Subscribe { step: StepId::new(RunState::ITSELF), subscription });
+    }
     for (step, step_state) in state.active() {
         owe(step, step_state, &mut owed);
+        if let (Some(cancel), StepState::Waiting { wait, .. }) = (&state.cancel, step_state)
+            && let WaitKind::Run { run, owned: true } = &wait.kind
+            && PlanStep::undone_by(step).is_none()
+        {
+            let reason = cancel.reason.clone();
+            owed.insert(Command::CancelRun { run: run.clone(), by: cancel.by.clone(), reason });
+        }
     }
     owed
 }
@@ -50,13 +62,15 @@ fn owe(step: &StepId, state: &StepState, owed: &mut BTreeSet<Command>) {
             let subscriptions = match &wait.kind {
                 WaitKind::Event { subscriptions, .. } => subscriptions.clone(),
                 WaitKind::Approval(_) => vec![Subscription::to_decisions()],
+                WaitKind::Run { run, .. } => vec![Subscription::to_run(run), Subscription::to_untold(run)],
                 WaitKind::Timer => Vec::new(),
             };
             owed.extend(
                 subscriptions.into_iter().map(|subscription| Command::Subscribe { step: step.clone(), subscription }),
             );
         }
-        StepState::InDoubt { .. }
+        StepState::FannedOut { .. }
+        | StepState::InDoubt { .. }
         | StepState::Incident { .. }
         | StepState::Completed { .. }
         | StepState::Skipped { .. }

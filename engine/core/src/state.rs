@@ -26,6 +26,12 @@ pub struct RunState {
     pub inputs: Arc<Value>,
     /// Who asked for it.
     pub requester: Person,
+    /// The step of another run that started it.
+    pub parent: Option<Parent>,
+    /// The group of runs of which only some may be at work at once.
+    pub group: Option<Group>,
+    /// Whether it still waits for its turn.
+    pub queued: bool,
     /// When it was started.
     pub started_at: Timestamp,
     /// When it gives up as a whole.
@@ -44,6 +50,8 @@ pub struct RunState {
     pub ending: Option<Ending>,
     /// Its steps; one that is not here is pending.
     pub steps: BTreeMap<StepId, StepState>,
+    /// For what each step is done that is done for each item of a list, in order.
+    pub items: BTreeMap<StepId, Arc<Vec<Item>>>,
     /// What is over of a step and still counts.
     pub past: BTreeMap<StepId, Past>,
     /// Events that ended a step of the run; another step that one can end takes another.
@@ -52,6 +60,33 @@ pub struct RunState {
     pub outputs: Value,
     /// What is to blame, when it failed or stopped.
     pub problem: Option<Problem>,
+}
+
+/// The step of a run that started another run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The run.
+    pub run: RunId,
+    /// The step.
+    pub step: StepId,
+}
+
+/// The runs of one workflow of which only some may be at work at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// How many may be at work.
+    pub limit: u32,
+}
+
+/// One item of a list for each of which a step is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// What tells it from the others.
+    pub key: String,
+    /// The item.
+    pub value: Value,
 }
 
 /// What is over of a step and still counts: numbers of attempts and looks are never used twice in a run, so that an answer
@@ -212,6 +247,11 @@ pub enum StepState {
         /// Since when.
         since: Timestamp,
     },
+    /// It is done once for each item of a list ([`RunState::items`]); each has a state of its own once it has begun.
+    FannedOut {
+        /// Since when.
+        since: Timestamp,
+    },
     /// An effect may have happened and nothing can tell.
     InDoubt {
         /// The attempt whose answer is missing.
@@ -286,7 +326,7 @@ impl StepState {
             | Self::Incident { maybe_done, .. }
             | Self::Cancelled { maybe_done, .. } => *maybe_done,
             Self::InDoubt { .. } => true,
-            Self::Waiting { .. } | Self::Completed { .. } | Self::Skipped { .. } => false,
+            Self::Waiting { .. } | Self::FannedOut { .. } | Self::Completed { .. } | Self::Skipped { .. } => false,
         }
     }
 
@@ -296,6 +336,7 @@ impl StepState {
             Self::Running { .. }
             | Self::BackingOff { .. }
             | Self::Waiting { .. }
+            | Self::FannedOut { .. }
             | Self::InDoubt { .. }
             | Self::Incident { .. } => false,
             Self::Completed { .. } | Self::Skipped { .. } | Self::Cancelled { .. } => true,
@@ -316,6 +357,7 @@ impl StepState {
             Self::Running { .. } => "running",
             Self::BackingOff { .. } => "backing_off",
             Self::Waiting { .. } => "waiting",
+            Self::FannedOut { .. } => "fanned_out",
             Self::InDoubt { .. } => "in_doubt",
             Self::Incident { .. } => "incident",
             Self::Completed { .. } => "completed",
@@ -337,11 +379,16 @@ pub enum Summary {
     Working,
     /// Every step that has begun waits for the world.
     Waiting,
+    /// Other runs of its group are at work, and it waits for its turn.
+    Queued,
     /// Over, or nothing has begun.
     Idle,
 }
 
 impl RunState {
+    /// Under this name a run has rows of its own among those of its steps. No step is called so.
+    pub const ITSELF: &str = "";
+
     /// The key of a step's effect, as of now.
     pub fn idempotency_key(&self, step: &StepId) -> IdempotencyKey {
         IdempotencyKey::of(&self.run, step, self.past.get(step).map_or(0, |past| past.epoch))
@@ -359,6 +406,9 @@ impl RunState {
 
     /// What the run is doing in one word.
     pub fn summary(&self) -> Summary {
+        if self.queued {
+            return Summary::Queued;
+        }
         let mut summary = Summary::Idle;
         for (_, state) in self.active() {
             match state {
@@ -367,8 +417,11 @@ impl RunState {
                 _ if summary == Summary::Incident => {}
                 StepState::Running { .. } | StepState::BackingOff { .. } => summary = Summary::Working,
                 StepState::Waiting { wakes, checked, .. } if wakes > checked => summary = Summary::Working,
+                // Of a run that is given up, only another run is still waited for, which is to be ended.
+                StepState::Waiting { .. } if self.cancel.is_some() => summary = Summary::Working,
                 StepState::Waiting { .. } if summary == Summary::Idle => summary = Summary::Waiting,
                 StepState::Waiting { .. }
+                | StepState::FannedOut { .. }
                 | StepState::Completed { .. }
                 | StepState::Skipped { .. }
                 | StepState::Cancelled { .. } => {}

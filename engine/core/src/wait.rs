@@ -1,6 +1,6 @@
 //! What a parked step waits for, as data. A wait is journaled, so it says everything that is needed to end it.
 
-use crate::{Approval, OutcomeName, Timestamp};
+use crate::{Approval, OutcomeName, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -32,6 +32,13 @@ pub enum WaitKind {
         /// Whether the step looks once as soon as it is parked, for what happened before.
         look_first: bool,
     },
+    /// For another run to end.
+    Run {
+        /// Which.
+        run: RunId,
+        /// Whether this step started it, and so ends it when it is given up itself.
+        owned: bool,
+    },
     /// For people to decide.
     Approval(Box<Approval>),
 }
@@ -56,6 +63,34 @@ impl Subscription {
     /// To people's decisions: the topic under which all open approvals are found.
     pub fn to_decisions() -> Self {
         Self { topic: "approvals".to_string(), matching: BTreeMap::new() }
+    }
+
+    /// To the end of this run.
+    pub fn to_run(run: &RunId) -> Self {
+        Self { topic: format!("run:{run}"), matching: BTreeMap::new() }
+    }
+
+    /// To the ends of runs that nobody told of: the topic under which all steps that wait for other runs are found.
+    pub fn to_untold(run: &RunId) -> Self {
+        let matching = BTreeMap::from([("run".to_string(), run.to_string())]);
+        Self { topic: Self::RUNS.to_string(), matching }
+    }
+
+    /// The topic of [`Subscription::to_untold`].
+    pub const RUNS: &str = "runs";
+
+    /// To a run's own turn among those of its group: the topic under which all runs are found that wait for it.
+    pub fn to_turn(group: &str) -> Self {
+        let matching = BTreeMap::from([("group".to_string(), group.to_string())]);
+        Self { topic: Self::QUEUE.to_string(), matching }
+    }
+
+    /// The topic of [`Subscription::to_turn`].
+    pub const QUEUE: &str = "queue";
+
+    /// A place among the runs of a group that may be at work.
+    pub fn to_place(group: &str) -> Self {
+        Self { topic: format!("group:{group}"), matching: BTreeMap::new() }
     }
 
     /// To events of a name, sent by `engross events send` or the API.

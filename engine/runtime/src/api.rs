@@ -7,7 +7,9 @@ use crate::mask::Mask;
 use crate::turn::Begun;
 use crate::view::{self, ApprovalView, RunView};
 use engross_compiler::{Compiled, validate_inputs};
-use engross_core::{Decision, Expr, Input, Person, Plan, Record, RunId, StartRequest, StepId, Subscription, Verdict};
+use engross_core::{
+    Decision, Expr, Input, Person, Plan, PlanStep, Record, RunId, StartRequest, StepId, Subscription, Verdict,
+};
 use engross_source::SourceFile;
 use engross_store::{RunHead, RunQuery, StoredPlan};
 use serde::Serialize;
@@ -70,7 +72,8 @@ impl Engine {
         };
         let run = self.inner.ids.run(self.inner.clock.now());
         asks_by_name(&plan, &how.requester)?;
-        let request = StartRequest { run, inputs: inputs.clone(), requester: how.requester, key: how.key };
+        let request =
+            StartRequest { run, inputs: inputs.clone(), requester: how.requester, key: how.key, parent: None };
         self.inner.remember(plan.clone());
         match self.first_turn(plan, Input::Start(request), stored).await? {
             Begun::New(done) => Ok(Started { run: done.state.run.clone(), attached: false }),
@@ -79,7 +82,7 @@ impl Engine {
     }
 
     /// A start whose key another run holds. With other inputs it is another wish, which must not be taken for done.
-    async fn attach(&self, run: RunId, inputs: &Value) -> Result<Started, Error> {
+    pub(crate) async fn attach(&self, run: RunId, inputs: &Value) -> Result<Started, Error> {
         let held = self.known(&run).await?;
         if *held.state.inputs != *inputs {
             return Err(Error::BadRequest(format!(
@@ -181,9 +184,32 @@ pub(crate) fn named(what: &str, text: &str) -> Result<(), Error> {
 }
 
 /// An approval that forbids the requester has to know who that is: an address, as approvers have, and no account's name.
-fn asks_by_name(plan: &Plan, requester: &Person) -> Result<(), Error> {
+pub(crate) fn asks_by_name(plan: &Plan, requester: &Person) -> Result<(), Error> {
+    if requester.is_address() {
+        return Ok(());
+    }
+    // What a workflow starts asks in the name of whoever started it.
+    let mut open = vec![plan.definition()];
+    while let Some(definition) = open.pop() {
+        let acting = definition.steps.iter().map(|step| step.foreach.as_deref().map_or(step, |foreach| &foreach.each));
+        for step in acting {
+            if step.uses == "approval" && forbids_the_requester(&step.with) {
+                return Err(Error::BadRequest(format!(
+                    "step `{}` of `{}` forbids the requester to approve, and `{requester}` is no e-mail address that could \
+                     be told from the approvers; say who asks, as with --as lena@legal.example",
+                    PlanStep::written(&step.id),
+                    definition.name
+                )));
+            }
+            open.extend(step.child.as_deref());
+        }
+    }
+    Ok(())
+}
+
+fn forbids_the_requester(with: &Expr) -> bool {
     let names = |forbid: &Value| forbid.as_array().is_none_or(|names| names.iter().any(|name| name == "requester"));
-    let forbids = |with: &Expr| match with {
+    match with {
         Expr::Map(entries) => match entries.get("forbid") {
             Some(Expr::Literal(forbid)) => names(forbid),
             // What is known only later may name the requester.
@@ -191,15 +217,6 @@ fn asks_by_name(plan: &Plan, requester: &Person) -> Result<(), Error> {
         },
         Expr::Literal(with) => with.get("forbid").is_some_and(names),
         Expr::Template(_) | Expr::List(_) => false,
-    };
-    let step = plan.ordered().find(|step| step.uses == "approval" && forbids(&step.with));
-    match step {
-        Some(step) if !requester.is_address() => Err(Error::BadRequest(format!(
-            "step `{}` forbids the requester to approve, and `{requester}` is no e-mail address that could be told from the \
-             approvers; say who asks, as with --as lena@legal.example",
-            step.id
-        ))),
-        _ => Ok(()),
     }
 }
 

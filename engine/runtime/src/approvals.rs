@@ -116,7 +116,7 @@ fn open(state: Option<&StepState>) -> Option<&Approval> {
     match state? {
         StepState::Waiting { wait, .. } => match &wait.kind {
             WaitKind::Approval(approval) => Some(approval),
-            WaitKind::Event { .. } | WaitKind::Timer => None,
+            WaitKind::Event { .. } | WaitKind::Run { .. } | WaitKind::Timer => None,
         },
         _ => None,
     }

@@ -6,11 +6,11 @@
 use crate::engine::{Engine, lock};
 use crate::limits::{ATTEMPT_MS_MAX, LOOK_UP_MS_MIN};
 use crate::turn::Loaded;
-use crate::{Error, inbox};
+use crate::{Error, children, groups, inbox};
 use engross_core::limits::OUTPUT_BYTES_MAX;
 use engross_core::{
-    Completion, EffectClass, ErrorClass, Event, EventId, Input, Intents, OnEvent, PlanStep, RunId, StepError, StepId,
-    StepResult, StepState, Timestamp, WaitKind, check_size,
+    Completion, EffectClass, ErrorClass, Event, EventId, Input, Intents, OnEvent, Person, PlanStep, RunId, RunState,
+    StepError, StepId, StepResult, StepState, Timestamp, WaitKind, check_size,
 };
 use engross_step_api::{Reconciled, Step, StepContext, Wake};
 use futures_util::FutureExt;
@@ -34,6 +34,37 @@ pub(crate) fn check_step(engine: Engine, run: RunId, step: StepId, check: u32) {
     tokio::spawn(async move {
         if let Err(error) = look(&engine, &run, &step, check).await {
             report(&error, &run, &step);
+        }
+    });
+}
+
+/// Gives a run up that a step of another one waits for.
+pub(crate) fn cancel_run(engine: Engine, run: RunId, by: Person, reason: Option<String>) {
+    tokio::spawn(async move {
+        match engine.turn(&run, Input::Cancel { by, reason }).await {
+            Ok(_) => {}
+            Err(Error::Rejected(rejection)) => {
+                tracing::debug!(%run, %rejection, "there is nothing to give up any more")
+            }
+            Err(error) => tracing::error!(%run, %error, "a run could not be given up with the one that started it"),
+        }
+    });
+}
+
+/// Looks in the background who of a group may go to work.
+pub(crate) fn admit(engine: Engine, group: String) {
+    tokio::spawn(async move {
+        if let Err(error) = groups::admit(&engine, &group).await {
+            tracing::error!(%group, %error, "no run of the group could be admitted; the next end of one tries again");
+        }
+    });
+}
+
+/// Tells in the background whoever waits for a run that it is over.
+pub(crate) fn tell_of_the_end(engine: Engine, ended: Arc<RunState>) {
+    tokio::spawn(async move {
+        if let Err(error) = children::tell_of_the_end(&engine, &ended).await {
+            tracing::error!(run = %ended.run, %error, "the end of a run could not be told; the next start tries again");
         }
     });
 }
@@ -193,11 +224,11 @@ async fn intend(engine: &Engine, job: &Job) -> Result<bool, Error> {
     if engine.inner.is_stopping() {
         return Ok(false);
     }
-    let (step, attempt) = (job.spec.id.clone(), job.context.attempt);
+    let (step, attempt) = (job.context.step.clone(), job.context.attempt);
     match engine.turn(&job.context.run, Input::EffectIntending { step, attempt }).await {
         Ok(done) => Ok(done.events.iter().any(|event| matches!(event, Event::EffectIntended { .. }))),
         Err(Error::Rejected(rejection)) => {
-            tracing::debug!(run = %job.context.run, step = %job.spec.id, %rejection, "nothing left: the run moved on");
+            tracing::debug!(run = %job.context.run, step = %job.context.step, %rejection, "nothing left: the run moved on");
             Ok(false)
         }
         Err(error) => Err(error),
@@ -229,7 +260,7 @@ async fn look(engine: &Engine, run: &RunId, step: &StepId, check: u32) -> Result
             }
             Ok(None)
         }
-        WaitKind::Event { .. } | WaitKind::Timer | WaitKind::Approval(_) => {
+        WaitKind::Event { .. } | WaitKind::Run { .. } | WaitKind::Timer | WaitKind::Approval(_) => {
             match job(engine, &loaded, step, check, input.clone(), None) {
                 Ok(job) => check_once(&job, woken_by.clone()).await,
                 // A mistake in the configuration of one start does not end a wait of weeks.
@@ -325,6 +356,7 @@ fn job(
         connection,
         files: inner.files.clone(),
         directory: inner.directory.clone(),
+        child: children::of_step(engine, loaded, step),
     };
     Ok(Job { plugin, spec, context, input })
 }

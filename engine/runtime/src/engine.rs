@@ -77,6 +77,8 @@ pub(crate) struct Inner {
     pub quota: quota::Quota,
     pub house: OnceLock<House>,
     pub triggers: Triggers,
+    /// Held while runs are admitted to a place in their group.
+    pub admitting: tokio::sync::Mutex<()>,
 }
 
 impl Engine {
@@ -121,6 +123,7 @@ impl Engine {
             house: OnceLock::new(),
             quota: quota::Quota::default(),
             triggers: Triggers::default(),
+            admitting: tokio::sync::Mutex::default(),
         };
         let engine = Self { inner: Arc::new(inner) };
         engine.set_triggers(workflows);

@@ -77,6 +77,7 @@ impl Engine {
             connection: Some(connection.clone()),
             files: self.inner.files.clone(),
             directory: self.inner.directory.clone(),
+            child: None,
         }
     }
 }

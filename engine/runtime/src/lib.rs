@@ -9,6 +9,7 @@
 //! - `mask`: what of a run must not be shown.
 //! - `recovery`: after a start, whatever is outstanding is carried out. There is no other recovery.
 //! - `triggers`: schedules and events made into runs, each once.
+//! - `children`: runs that steps start and wait for. `groups`: runs of which only some may be at work at once.
 //! - `housekeeping`: what is old leaves the store. `fsck`: whether what is in it is right.
 //! - `approvals`: decisions, delegations and resets on their way in, and who is told that one is waited for.
 //! - `catalog`, `view`, `api`, `mend`: what the outside sees and says.
@@ -18,12 +19,14 @@
 mod api;
 mod approvals;
 mod catalog;
+mod children;
 mod clock;
 mod dispatch;
 mod engine;
 mod error;
 mod feeds;
 pub mod fsck;
+mod groups;
 pub mod housekeeping;
 mod inbox;
 pub mod limits;

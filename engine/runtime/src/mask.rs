@@ -5,7 +5,7 @@
 use crate::view::{ApprovalView, RunView};
 use engross_core::{Plan, Record, RunState, StepError, StepId, StepState};
 use engross_step_api::Registry;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// What stands in the place of a value.
@@ -31,20 +31,27 @@ pub(crate) struct Mask {
     schemas: BTreeMap<StepId, Value>,
 }
 
+/// The schema of what came of all items of a list, as far as marks stand in it.
+fn of_all(of_one: &Value) -> Value {
+    let result = json!({ "type": "object", "properties": { "outputs": of_one } });
+    json!({ "type": "object", "properties": { "results": { "type": "array", "items": result } } })
+}
+
 impl Mask {
     /// What a run's completed steps have left that must not be shown.
     pub(crate) fn of(plan: &Plan, state: &RunState, registry: &Registry) -> Self {
         let mut mask = Self::default();
-        for spec in plan.all() {
+        for (id, spec) in plan.in_state(state) {
             let Some(step) = registry.step(&spec.uses) else { continue };
-            let schema = &step.spec().output;
-            let Some(StepState::Completed { outputs, .. }) = state.steps.get(&spec.id) else { continue };
+            let of_one = &step.spec().output;
+            let schema = &if spec.foreach.is_some() { of_all(of_one) } else { of_one.clone() };
+            let Some(StepState::Completed { outputs, .. }) = state.steps.get(&id) else { continue };
             if !has_marks(schema, 0) {
                 continue;
             }
             collect(schema, outputs, SENSITIVE, false, 0, &mut mask.sensitive);
             collect(schema, outputs, PERSONAL, false, 0, &mut mask.personal);
-            mask.schemas.insert(spec.id.clone(), schema.clone());
+            mask.schemas.insert(id, schema.clone());
         }
         for texts in [&mut mask.sensitive, &mut mask.personal] {
             texts.retain(|text| text.len() >= TEXT_BYTES_MIN);

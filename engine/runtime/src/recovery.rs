@@ -3,7 +3,7 @@
 
 use crate::engine::Engine;
 use crate::limits::RUNS_PER_PAGE;
-use crate::{Error, inbox};
+use crate::{Error, children, groups, inbox};
 use engross_core::{Input, outstanding};
 use engross_store::RunQuery;
 
@@ -33,8 +33,10 @@ pub(crate) async fn recover(engine: &Engine) -> Result<(), Error> {
             break;
         }
     }
+    let ended = children::tell_what_was_left(engine).await?;
+    groups::admit_all(engine).await?;
     let unmatched = inbox::match_unmatched(engine).await?;
-    if taken_over + unmatched > 0 {
+    if taken_over + ended + unmatched > 0 {
         tracing::info!(runs = taken_over, events = unmatched, "took over what the last process left");
     }
     Ok(())

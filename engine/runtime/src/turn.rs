@@ -3,9 +3,10 @@
 use crate::api::named;
 use crate::engine::{Engine, Inner, Published, lock};
 use crate::limits::{JOURNAL_PAGE, TURN_RETRIES_MAX};
-use crate::{Error, dispatch, view};
+use crate::{Error, dispatch, groups, view};
 use engross_core::{
-    Command, Context, Event, Input, Plan, Record, Rejection, RunId, RunState, StepState, Turn, advance, fold,
+    Command, Context, Event, Input, Plan, Record, Rejection, RunId, RunState, StepState, Subscription, Turn, advance,
+    fold,
 };
 use engross_store::{Commit, CommitError, Conflict, RunHead, StoredPlan, Timer, WaitRow, Write};
 use std::collections::BTreeSet;
@@ -149,6 +150,9 @@ impl Engine {
         if wakes_earlier {
             self.inner.timers_changed.notify_one();
         }
+        if records.iter().any(|record| matches!(record.event, Event::RunEnded { .. })) {
+            self.let_go(&state);
+        }
         for record in records {
             // Nobody watching is no error.
             let _ = self.inner.published.send(Published { run: run.clone(), record, state: state.clone() });
@@ -166,8 +170,25 @@ impl Engine {
                 Command::CheckStep { step, check } => {
                     dispatch::check_step(self.clone(), run.clone(), step.clone(), *check);
                 }
+                Command::CancelRun { run, by, reason } => {
+                    dispatch::cancel_run(self.clone(), run.clone(), by.clone(), reason.clone());
+                }
+                // Somebody has to look whether there is a place already.
+                Command::Subscribe { subscription, .. } if subscription.topic == Subscription::QUEUE => {
+                    if let Some(group) = subscription.matching.get("group") {
+                        dispatch::admit(self.clone(), group.clone());
+                    }
+                }
                 Command::ArmTimer { .. } | Command::Subscribe { .. } => {}
             }
+        }
+    }
+
+    /// What others are waiting for of a run that has just ended.
+    fn let_go(&self, state: &Arc<RunState>) {
+        dispatch::tell_of_the_end(self.clone(), state.clone());
+        if let Some(group) = groups::name(state) {
+            dispatch::admit(self.clone(), group);
         }
     }
 }
@@ -237,6 +258,7 @@ fn is_at_work(state: &RunState) -> bool {
         StepState::Running { .. } => true,
         StepState::Waiting { wakes, checked, .. } => wakes > checked,
         StepState::BackingOff { .. }
+        | StepState::FannedOut { .. }
         | StepState::InDoubt { .. }
         | StepState::Incident { .. }
         | StepState::Completed { .. }
@@ -290,7 +312,7 @@ fn rows(run: &RunId, commands: &BTreeSet<Command>) -> (Vec<Timer>, Vec<WaitRow>)
             Command::Subscribe { step, subscription } => {
                 waits.push(WaitRow { run: run.clone(), step: step.clone(), subscription: subscription.clone() });
             }
-            Command::RunStep { .. } | Command::CheckStep { .. } => {}
+            Command::RunStep { .. } | Command::CheckStep { .. } | Command::CancelRun { .. } => {}
         }
     }
     (timers, waits)

@@ -1,8 +1,8 @@
 //! Runs as people and programs see them: the wire's own types, made from the core's by hand.
 
 use engross_core::{
-    Event, Plan, PlanStep, Problem, Record, ResolvedBy, RunId, RunState, RunStatus, SkipReason, StepError, StepId,
-    StepState, Summary, Timestamp, Verdict, WaitKind,
+    Event, Parent, Plan, PlanStep, Problem, Record, ResolvedBy, RunId, RunState, RunStatus, SkipReason, StepError,
+    StepId, StepState, Summary, Timestamp, Verdict, WaitKind,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,6 +31,9 @@ pub struct RunView {
     pub started_at: String,
     /// When something last happened.
     pub updated_at: String,
+    /// The step of another run that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
     /// The digest of the definition it keeps.
     pub plan: String,
     /// The number of its last journal record.
@@ -176,23 +179,20 @@ pub(crate) fn run(plan: &Plan, state: &RunState) -> RunView {
         requester: state.requester.to_string(),
         started_at: state.started_at.to_string(),
         updated_at: state.updated_at.to_string(),
+        parent: state.parent.clone(),
         plan: state.plan.to_string(),
         seq: state.seq,
         inputs: Value::clone(&state.inputs),
-        // A step that undoes another is shown once it has begun.
-        steps: plan
-            .all()
-            .chain(plan.undoing().filter(|s| state.steps.contains_key(&s.id)))
-            .map(|s| step(s, state.steps.get(&s.id)))
-            .collect(),
+        // What undoes a step, and what is done for one item of a list, is shown once it has begun.
+        steps: plan.in_state(state).map(|(id, spec)| step(&id, spec, state.steps.get(&id))).collect(),
         outputs: state.outputs.clone(),
         problem: state.problem.clone(),
     }
 }
 
-fn step(spec: &PlanStep, state: Option<&StepState>) -> StepView {
+fn step(id: &StepId, spec: &PlanStep, state: Option<&StepState>) -> StepView {
     let mut view = StepView {
-        id: spec.id.clone(),
+        id: id.clone(),
         uses: spec.uses.clone(),
         state: state.map_or("pending", StepState::as_str).to_string(),
         outcome: state.and_then(StepState::outcome).map(ToString::to_string),
@@ -216,6 +216,9 @@ fn step(spec: &PlanStep, state: Option<&StepState>) -> StepView {
         Some(StepState::Waiting { input, error, since, .. }) => {
             (view.input, view.error, view.at) = (Some(Value::clone(input)), error.clone(), Some(since.to_string()));
             view.note = state.map(waits_for);
+        }
+        Some(StepState::FannedOut { since }) => {
+            (view.note, view.at) = (Some("for each item of a list".to_string()), Some(since.to_string()));
         }
         Some(StepState::Incident { attempt, input, error, since, .. }) => {
             (view.attempt, view.at) = ((*attempt > 0).then_some(*attempt), Some(since.to_string()));
@@ -247,19 +250,24 @@ pub fn doing(plan: &Plan, state: &RunState) -> String {
     if state.status.is_over() {
         return state.problem.as_ref().map(|p| p.message.clone()).unwrap_or_default();
     }
+    if let (true, Some(group)) = (state.queued, &state.group) {
+        return format!("waits for its turn in the group {}", group.name);
+    }
     let parts: Vec<String> = plan
-        .all()
-        .filter_map(|spec| {
-            let step = state.steps.get(&spec.id).filter(|s| !s.is_over())?;
+        .in_state(state)
+        .filter_map(|(id, _)| {
+            let step = state.steps.get(&id).filter(|s| !s.is_over())?;
             Some(match step {
-                StepState::Waiting { .. } => format!("{} waits for {}", spec.id, waits_for(step)),
-                StepState::BackingOff { retry_at, .. } => format!("{} tries again at {retry_at}", spec.id),
-                StepState::InDoubt { .. } => format!("{} is in doubt", spec.id),
-                StepState::Incident { error, .. } => format!("{} needs a person: {}", spec.id, error.message),
+                // Its items say more.
+                StepState::FannedOut { .. } => return None,
+                StepState::Waiting { .. } => format!("{id} waits for {}", waits_for(step)),
+                StepState::BackingOff { retry_at, .. } => format!("{id} tries again at {retry_at}"),
+                StepState::InDoubt { .. } => format!("{id} is in doubt"),
+                StepState::Incident { error, .. } => format!("{id} needs a person: {}", error.message),
                 StepState::Running { .. }
                 | StepState::Completed { .. }
                 | StepState::Skipped { .. }
-                | StepState::Cancelled { .. } => format!("{} is running", spec.id),
+                | StepState::Cancelled { .. } => format!("{id} is running"),
             })
         })
         .take(3)
@@ -276,6 +284,7 @@ fn waits_for(state: &StepState) -> String {
             let topics: Vec<&str> = subscriptions.iter().map(|s| s.topic.as_str()).collect();
             with_deadline(topics.join(" or "), until)
         }
+        WaitKind::Run { run, .. } => with_deadline(format!("run {run}"), until),
         WaitKind::Approval(approval) => {
             let asked = approval.current_stage(decisions).map(|s| s.from.join(", ")).unwrap_or_default();
             with_deadline(format!("a decision of {asked}"), until)
@@ -317,11 +326,11 @@ pub(crate) fn approval(state: &RunState, step: &StepId) -> Option<ApprovalView> 
 
 /// The steps of a run that need a person.
 pub(crate) fn incidents(plan: &Plan, state: &RunState) -> Vec<IncidentView> {
-    plan.all().filter_map(|spec| incident(spec, state)).collect()
+    plan.in_state(state).filter_map(|(id, spec)| incident(&id, spec, state)).collect()
 }
 
-fn incident(spec: &PlanStep, state: &RunState) -> Option<IncidentView> {
-    let (kind, attempt, input, error, intents, since) = match state.steps.get(&spec.id)? {
+fn incident(step: &StepId, spec: &PlanStep, state: &RunState) -> Option<IncidentView> {
+    let (kind, attempt, input, error, intents, since) = match state.steps.get(step)? {
         StepState::Incident { attempt, input, error, intents, since, .. } => {
             ("incident", *attempt, input.clone(), error, intents, since)
         }
@@ -330,7 +339,7 @@ fn incident(spec: &PlanStep, state: &RunState) -> Option<IncidentView> {
         }
         _ => return None,
     };
-    let (run, step) = (&state.run, &spec.id);
+    let run = &state.run;
     let ways_out = match kind {
         "incident" => vec![
             format!("engross runs retry {run} {step}"),
@@ -389,7 +398,9 @@ pub fn timeline(records: &[Record]) -> Vec<TimelineEntry> {
 fn words(event: &Event) -> String {
     match event {
         Event::RunStarted { title, requester, .. } => format!("started by {requester}: {title}"),
+        Event::RunAdmitted => "its turn has come".to_string(),
         Event::StepScheduled { .. } => "scheduled".to_string(),
+        Event::StepFannedOut { items, .. } => format!("to be done for each of {} items", items.len()),
         Event::EffectIntended { attempt: 1, .. } => "about to act".to_string(),
         Event::EffectIntended { attempt, .. } => format!("about to act, attempt {attempt}"),
         Event::AttemptFailed { attempt, error, retry_at, .. } => {
@@ -400,6 +411,7 @@ fn words(event: &Event) -> String {
         Event::StepParked { wait, .. } => match &wait.kind {
             WaitKind::Timer => "waits for time to pass".to_string(),
             WaitKind::Event { .. } => "waits for an event".to_string(),
+            WaitKind::Run { run, .. } => format!("waits for run {run}"),
             WaitKind::Approval(approval) => format!("waits for a decision: {}", approval.title),
         },
         Event::EventReceived { event, .. } => format!("event {} arrived", event.kind),

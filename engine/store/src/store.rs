@@ -346,7 +346,7 @@ impl RunHead {
         !self.status.is_over()
             && match self.summary {
                 Summary::Working | Summary::InDoubt | Summary::Incident | Summary::Idle => true,
-                Summary::Waiting => false,
+                Summary::Waiting | Summary::Queued => false,
             }
     }
 
@@ -356,7 +356,7 @@ impl RunHead {
         self.owes_work()
             && match self.summary {
                 Summary::InDoubt | Summary::Incident => true,
-                Summary::Working | Summary::Waiting | Summary::Idle => false,
+                Summary::Working | Summary::Waiting | Summary::Queued | Summary::Idle => false,
             }
     }
 }

@@ -1,7 +1,7 @@
 //! What a step sees while it works: who it is, its key, its connection, the files and the people. No clock is hidden in it:
 //! `now` is the time at which the attempt began.
 
-use crate::{Connection, Files, IdempotencyKey, Person, RunId, StepId, Timestamp};
+use crate::{ChildRuns, Connection, Files, IdempotencyKey, Person, RunId, StepId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub struct StepContext {
     pub files: Arc<dyn Files>,
     /// Who is in which group.
     pub directory: Arc<Directory>,
+    /// The runs that this step starts, for the step `workflow`.
+    pub child: Option<Arc<dyn ChildRuns>>,
 }
 
 /// Groups and the people in them, from `people:` of the configuration.

@@ -4,6 +4,7 @@
 //! brings many of them at once, and knows how to read its webhooks: [`Provider`]. Implementations see this crate and the
 //! plain data of the core that it re-exports, never the engine; the engine sees this crate and never an implementation.
 
+mod child;
 mod connection;
 mod context;
 mod files;
@@ -11,6 +12,7 @@ mod provider;
 mod registry;
 mod step;
 
+pub use child::{ChildRun, ChildRuns};
 pub use connection::{Connection, Setting, WebhookSettings};
 pub use context::{Directory, StepContext, UnknownGroup};
 pub use engross_core::limits;

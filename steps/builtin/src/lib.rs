@@ -1,5 +1,5 @@
 //! The steps every workflow can use without a provider, one module each: `set`, `approval`, `sleep`, `wait_for_event`,
-//! `http`, `store_file` and `notify`.
+//! `workflow`, `http`, `store_file` and `notify`.
 //!
 //! They see the plugin seam (`engross-step-api`) and nothing of the engine. Those that send requests do so through one
 //! guard, [`HttpPolicy`], which keeps workflows from reaching into the network the engine runs in.
@@ -17,6 +17,7 @@ mod set;
 mod sleep;
 mod store_file;
 mod wait_for_event;
+mod workflow;
 
 #[cfg(test)]
 mod testing;
@@ -67,6 +68,7 @@ fn with_egress(egress: Arc<Egress>) -> Vec<Arc<dyn Step>> {
         Arc::new(approval::AskForApproval::new()),
         Arc::new(sleep::Sleep::new()),
         Arc::new(wait_for_event::WaitForEvent::new()),
+        Arc::new(workflow::Workflow::new()),
         Arc::new(http::Http::new(Arc::clone(&egress))),
         Arc::new(store_file::StoreFile::new()),
         Arc::new(notify::Notify::new(egress)),
@@ -83,7 +85,7 @@ mod tests {
         let mut registry = Registry::new();
         register(&mut registry, &HttpPolicy::default()).unwrap();
         let names: Vec<&str> = registry.specs().map(|spec| spec.uses.as_str()).collect();
-        assert_eq!(names, ["approval", "http", "notify", "set", "sleep", "store_file", "wait_for_event"]);
+        assert_eq!(names, ["approval", "http", "notify", "set", "sleep", "store_file", "wait_for_event", "workflow"]);
         for spec in registry.specs() {
             for schema in [&spec.input, &spec.output] {
                 jsonschema::draft202012::meta::validate(schema).unwrap();
@@ -124,6 +126,7 @@ mod tests {
         check("approval", "approved:Good:true rejected:Bad:true expired:Bad:true");
         check("sleep", "succeeded:Good:false");
         check("wait_for_event", "received:Good:true timed_out:Neutral:false");
+        check("workflow", "succeeded:Good:true stopped:Bad:false failed:Failure:false");
         check("http", "succeeded:Good:true failed:Failure:false");
         check("store_file", "succeeded:Good:true failed:Failure:false");
         check("notify", "succeeded:Good:false failed:Failure:false");

@@ -46,6 +46,7 @@ pub(crate) fn context() -> StepContext {
         connection: None,
         files: Arc::new(MemoryFiles::default()),
         directory: Arc::new(directory()),
+        child: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The early end of a run. What has left is waited for; nothing new starts, and what waits is given up.
 
 use super::Work;
-use crate::{EffectClass, Event, Person, StepId, StepState};
+use crate::{EffectClass, Event, Person, StepId, StepState, WaitKind};
 
 pub(super) fn cancel(work: &mut Work<'_>, by: Person, reason: Option<String>, timed_out: bool) {
     if work.state.cancel.is_none() {
@@ -24,7 +24,10 @@ fn can_be_dropped(work: &Work<'_>, step: &StepId, state: &StepState) -> bool {
             effect == Some(EffectClass::Read) || !under_way
         }
         StepState::BackingOff { maybe_done, .. } => !(*maybe_done && can_be_looked_up),
-        StepState::Waiting { .. } | StepState::InDoubt { .. } | StepState::Incident { .. } => true,
+        // A run that was started for this one is ended first; so are the items of a list.
+        StepState::Waiting { wait, .. } => !matches!(wait.kind, WaitKind::Run { owned: true, .. }),
+        StepState::FannedOut { .. } => false,
+        StepState::InDoubt { .. } | StepState::Incident { .. } => true,
         StepState::Completed { .. } | StepState::Skipped { .. } | StepState::Cancelled { .. } => false,
     }
 }

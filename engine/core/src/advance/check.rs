@@ -20,6 +20,7 @@ pub(super) fn finished(
             if check > *checked && check <= *wakes =>
         {
             Seen {
+                run: matches!(wait.kind, WaitKind::Run { .. }),
                 poll_ms: poll_of(wait),
                 woken_by: woken_by.clone(),
                 was_gone: error.as_ref().is_some_and(|e| e.class == ErrorClass::NotFound),
@@ -30,6 +31,7 @@ pub(super) fn finished(
         other => return Err(stale(step, other)),
     };
     match (result, &seen.closing) {
+        (Ok(Some(done)), _) if seen.run && done.outcome.as_str() == "failed" => run_failed(work, step, &done.outputs),
         (Ok(Some(done)), _) => {
             let by = seen.woken_by.map_or(ResolvedBy::Poll, ResolvedBy::Event);
             attempt::complete(work, step, done.outcome, done.outputs, by);
@@ -53,8 +55,22 @@ pub(super) fn finished(
     Ok(())
 }
 
+/// The run that is waited for did not end well: this step failed, and a person may mend that run and have this one look again.
+fn run_failed(work: &mut Work<'_>, step: &StepId, told: &Value) {
+    if work.is_given_up(step) {
+        work.emit(Event::StepCancelled { step: step.clone() });
+        return;
+    }
+    let message = told.get("message").and_then(Value::as_str).unwrap_or("the run did not end well");
+    let error = StepError::new(ErrorClass::Unknown, "run_failed", message)
+        .hint("mend that run (`engross runs rerun`), then have this step tried again: it looks at the same run");
+    attempt::fail(work, step, error, ResolvedBy::Execution);
+}
+
 /// What a look found a step to be waiting for.
 struct Seen {
+    /// Whether it is another run that is waited for.
+    run: bool,
     poll_ms: Option<u64>,
     woken_by: Option<EventId>,
     was_gone: bool,
@@ -88,7 +104,7 @@ fn tell_unseen(work: &mut Work<'_>, step: &StepId, outcome: OutcomeName, error: 
 fn poll_of(wait: &Wait) -> Option<u64> {
     match &wait.kind {
         WaitKind::Event { poll_ms, on_event: OnEvent::Check, .. } => *poll_ms,
-        WaitKind::Event { .. } | WaitKind::Timer | WaitKind::Approval(_) => None,
+        WaitKind::Event { .. } | WaitKind::Timer | WaitKind::Run { .. } | WaitKind::Approval(_) => None,
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) fn open_approval<'a>(work: &'a Work<'_>, step: &StepId) -> Result<Ope
     match current {
         Some(StepState::Waiting { wait, decisions, asked, .. }) => match &wait.kind {
             WaitKind::Approval(approval) => Ok((approval, decisions, asked)),
-            WaitKind::Event { .. } | WaitKind::Timer => {
+            WaitKind::Event { .. } | WaitKind::Run { .. } | WaitKind::Timer => {
                 Err(Rejection::NotWaitingForDecision { step: step.clone(), state: "waiting for something else" })
             }
         },
@@ -69,7 +69,7 @@ pub(super) fn outputs_at_the_deadline(outcome: &str, state: &StepState) -> Optio
     let StepState::Waiting { wait, decisions, .. } = state else { return None };
     match &wait.kind {
         WaitKind::Approval(approval) => Some(outputs(outcome, approval, decisions)),
-        WaitKind::Event { .. } | WaitKind::Timer => None,
+        WaitKind::Event { .. } | WaitKind::Run { .. } | WaitKind::Timer => None,
     }
 }
 

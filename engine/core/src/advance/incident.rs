@@ -3,9 +3,10 @@
 //! What people say of an effect is believed, and journaled with their name. What they say of an approval is not: only those
 //! who are asked may approve.
 
-use super::{Rejection, Work, stale};
+use super::{Rejection, Work, fan, stale};
 use crate::{
-    Answer, Completion, ErrorClass, Event, OnError, OutcomeName, Person, ResolvedBy, StepError, StepId, StepState,
+    Answer, Completion, ErrorClass, Event, OnError, OutcomeName, Person, PlanStep, ResolvedBy, StepError, StepId,
+    StepState,
 };
 
 /// Stops a step that failed: as an incident, unless the file says what its failure means.
@@ -25,7 +26,10 @@ pub(super) fn raise_or_fail(work: &mut Work<'_>, step: &StepId, error: StepError
 
 fn waits_for_a_person(work: &Work<'_>, step: &StepId) -> bool {
     let on_error = work.context.plan.step(step).map(|spec| spec.on_error);
-    on_error == Some(OnError::Incident) && !work.context.plan.handles(step, &OutcomeName::new("failed"))
+    let of = PlanStep::item_of(step).map_or_else(|| step.clone(), |(of, _)| of);
+    on_error == Some(OnError::Incident)
+        && !work.context.plan.handles(&of, &OutcomeName::new("failed"))
+        && !fan::tolerates_one_more(work, step)
 }
 
 /// Refuses a word about an attempt that is past.

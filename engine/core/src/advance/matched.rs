@@ -8,6 +8,7 @@ pub(super) fn matched(work: &mut Work<'_>, step: &StepId, event: ReceivedEvent) 
     let (on_event, woken_by) = match work.step(step)? {
         Some(StepState::Waiting { wait, woken_by, .. }) => match &wait.kind {
             WaitKind::Event { on_event, .. } => (on_event.clone(), woken_by),
+            WaitKind::Run { .. } => (OnEvent::Check, woken_by),
             WaitKind::Timer | WaitKind::Approval(_) => return Err(Rejection::NotWanted(step.clone())),
         },
         other => return Err(stale(step, other)),

@@ -9,6 +9,7 @@ mod check;
 mod compensate;
 mod decision;
 mod delegate;
+mod fan;
 mod incident;
 mod matched;
 mod remind;
@@ -128,6 +129,14 @@ pub enum Rejection {
     /// A re-run that would do again what may stand in the outside world.
     #[error("this would do again what {0} did or may have done; say that effects may happen again, if they may")]
     EffectsAgain(String),
+    /// A re-run of what was done for one item.
+    #[error("`{step}` is one item of `{of}`: run `{of}` again, and what ended well stays as it is")]
+    OneItem {
+        /// The step for the item.
+        step: StepId,
+        /// The step of the file.
+        of: StepId,
+    },
     /// A re-run of a step whose needs are not met.
     #[error("step `{step}` needs {need}, which did not come: run that again")]
     NeedsUnmet {
@@ -180,6 +189,12 @@ fn dispatch(work: &mut Work<'_>, input: Input) -> Result<(), Rejection> {
             attempt::finished(work, &step, attempt, result, random)
         }
         Input::CheckFinished { step, check, result, random } => check::finished(work, &step, check, result, random),
+        Input::Admit => {
+            if work.state.queued {
+                work.emit(Event::RunAdmitted);
+            }
+            Ok(())
+        }
         Input::TimerFired(timer) => {
             timer::fired(work, &timer);
             Ok(())

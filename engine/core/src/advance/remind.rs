@@ -8,7 +8,7 @@ fn open<'a>(work: &'a Work<'_>, step: &StepId) -> Option<(&'a Approval, &'a Aske
     match work.state.steps.get(step)? {
         StepState::Waiting { wait, asked, .. } => match &wait.kind {
             WaitKind::Approval(approval) => Some((approval, asked)),
-            WaitKind::Event { .. } | WaitKind::Timer => None,
+            WaitKind::Event { .. } | WaitKind::Run { .. } | WaitKind::Timer => None,
         },
         _ => None,
     }

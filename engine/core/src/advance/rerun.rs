@@ -3,7 +3,8 @@
 
 use super::settle::{Readiness, readiness};
 use super::{Rejection, Work};
-use crate::{EffectClass, Event, Person, PlanStep, RunStatus, StepId, StepState};
+use crate::plan::items_begun;
+use crate::{EffectClass, Event, OutcomeKind, Person, PlanStep, RunStatus, StepId, StepState};
 use std::collections::BTreeSet;
 
 pub(super) fn rerun(
@@ -16,7 +17,17 @@ pub(super) fn rerun(
     if work.context.plan.step(from).is_none() {
         return Err(Rejection::UnknownStep(from.clone()));
     }
+    if let Some((of, _)) = PlanStep::item_of(from) {
+        return Err(Rejection::OneItem { step: from.clone(), of });
+    }
     let mut following = work.context.plan.following(from);
+    for step in following.clone() {
+        let begun: Vec<StepId> = items_begun(&work.state, &step).cloned().collect();
+        let unfinished: Vec<StepId> = begun.iter().filter(|id| !ended_well(work, id)).cloned().collect();
+        // What ended well for an item stays as it is when the step itself is run again; after a change before it, all is new.
+        let again = if step == *from && !unfinished.is_empty() { unfinished } else { begun };
+        following.extend(again);
+    }
     following.extend(following.clone().iter().map(PlanStep::undoing));
     let steps: Vec<StepId> = following.iter().filter(|id| work.state.steps.contains_key(*id)).cloned().collect();
     if !steps.contains(from) {
@@ -54,6 +65,12 @@ pub(super) fn rerun(
         return Err(Rejection::NeedsUnmet { step: from.clone(), need });
     }
     Ok(())
+}
+
+fn ended_well(work: &Work<'_>, id: &StepId) -> bool {
+    let outcome = work.state.steps.get(id).and_then(StepState::outcome);
+    let spec = outcome.and_then(|name| work.context.plan.step(id)?.outcomes.iter().find(|o| o.name == *name));
+    spec.is_some_and(|spec| matches!(spec.kind, OutcomeKind::Good | OutcomeKind::Neutral))
 }
 
 fn named(work: &Work<'_>, steps: &[StepId], is: impl Fn(&StepState) -> bool) -> Vec<String> {

@@ -1,10 +1,10 @@
 //! What follows from every turn: steps whose needs are decided start or are skipped, and a run with nothing left ends.
 
-use super::{Work, attempt, compensate};
+use super::{Work, attempt, compensate, fan};
 use crate::limits::INPUT_BYTES_MAX;
 use crate::{
     ErrorClass, EvalError, Event, Need, NeedRef, On, OnError, OutcomeKind, OutcomeName, PlanStep, Problem, ResolvedBy,
-    RunStatus, SkipReason, StepError, StepState, check_size, scope,
+    RunStatus, SkipReason, StepError, StepId, StepState, check_size, scope,
 };
 use serde_json::{Map, Value};
 
@@ -16,10 +16,15 @@ pub(super) fn settle(work: &mut Work<'_>) {
         compensate::go_on(work);
         return;
     }
+    // A run that waits for its turn begins nothing; one that is given up meanwhile ends like any other.
+    if work.state.queued && work.state.cancel.is_none() {
+        return;
+    }
     // Steps come in an order in which each is after all it needs, so one pass settles every consequence.
     let plan = work.context.plan;
     for step in plan.ordered() {
         if !work.state.is_pending(&step.id) {
+            fan::go_on(work, step);
             continue;
         }
         if work.state.cancel.is_some() {
@@ -77,6 +82,7 @@ fn standing(work: &Work<'_>, need: &NeedRef) -> Option<bool> {
             StepState::Running { .. }
             | StepState::BackingOff { .. }
             | StepState::Waiting { .. }
+            | StepState::FannedOut { .. }
             | StepState::InDoubt { .. }
             | StepState::Incident { .. },
             _,
@@ -84,11 +90,11 @@ fn standing(work: &Work<'_>, need: &NeedRef) -> Option<bool> {
     }
 }
 
-pub(super) fn begin(work: &mut Work<'_>, step: &PlanStep) {
+/// Begins a step of the file whose needs are met.
+fn begin(work: &mut Work<'_>, step: &PlanStep) {
     let scope = scope(work.context.plan, &work.state);
-    let evaluator = work.context.evaluator;
     if let Some(condition) = &step.condition {
-        match evaluator.evaluate(condition, &scope) {
+        match work.context.evaluator.evaluate(condition, &scope) {
             Ok(Value::Bool(true)) => {}
             Ok(Value::Bool(false)) => {
                 work.emit(Event::StepSkipped { step: step.id.clone(), reason: SkipReason::ConditionFalse });
@@ -105,26 +111,34 @@ pub(super) fn begin(work: &mut Work<'_>, step: &PlanStep) {
             }
         }
     }
-    match step.with.value(evaluator, &scope) {
+    match &step.foreach {
+        Some(foreach) => fan::begin(work, &step.id, foreach, &scope),
+        None => schedule(work, &step.id, step, &scope),
+    }
+}
+
+/// Has a step done under this id, with inputs that are computed in `scope` and fixed from then on.
+pub(super) fn schedule(work: &mut Work<'_>, id: &StepId, step: &PlanStep, scope: &Value) {
+    match step.with.value(work.context.evaluator, scope) {
         Ok(input) => {
             if let Err(oversize) = check_size(&input, INPUT_BYTES_MAX) {
                 let message = format!("the computed inputs have {oversize}");
                 let error = StepError::new(ErrorClass::Invalid, "inputs_too_large", message);
-                attempt::fail(work, &step.id, error, ResolvedBy::Execution);
+                attempt::fail(work, id, error, ResolvedBy::Execution);
                 return;
             }
             let deadline = step.timeout_ms.map(|ms| work.now().plus_ms(ms));
-            work.emit(Event::StepScheduled { step: step.id.clone(), input, deadline });
+            work.emit(Event::StepScheduled { step: id.clone(), input, deadline });
         }
-        Err(error) => attempt::fail(work, &step.id, evaluation_error(&error), ResolvedBy::Execution),
+        Err(error) => attempt::fail(work, id, evaluation_error(&error), ResolvedBy::Execution),
     }
 }
 
-fn evaluation_error(error: &EvalError) -> StepError {
+pub(super) fn evaluation_error(error: &EvalError) -> StepError {
     expression_error(error.to_string())
 }
 
-fn expression_error(message: String) -> StepError {
+pub(super) fn expression_error(message: String) -> StepError {
     StepError::new(ErrorClass::Invalid, "expression", message)
 }
 
@@ -211,7 +225,6 @@ fn kind_of(step: &PlanStep, outcome: &OutcomeName) -> OutcomeKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::StepId;
 
     #[test]
     fn a_need_reads_like_the_file() {

@@ -31,6 +31,18 @@ pub struct PlanDefinition {
     /// How long a run may take in all, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
+    /// How many runs of one group may be at work at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
+}
+
+/// How many runs of one group may be at work at once. The others wait for their turn, in the order of their start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Concurrency {
+    /// The name of a run's group, among the runs of its workflow.
+    pub group: Expr,
+    /// How many of a group may be at work.
+    pub limit: u32,
 }
 
 /// One step of a plan.
@@ -68,6 +80,56 @@ pub struct PlanStep {
     /// What undoes it when the run fails or is cancelled. Its id is [`PlanStep::undoing`] of this step's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compensate: Option<Box<PlanStep>>,
+    /// It is done once for each item of a list. This step then is what holds those together, and its outcomes and outputs are
+    /// those of the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreach: Option<Box<Foreach>>,
+    /// The workflow that it starts, as it was when this plan was made: a run keeps the definition of all it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child: Option<Box<PlanDefinition>>,
+}
+
+/// A step for each item of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Foreach {
+    /// The list.
+    pub items: Expr,
+    /// What tells an item from the others, now and when the list is made again; its position, where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Expr>,
+    /// How many are under way at once.
+    pub max_parallel: u32,
+    /// How many may end badly without the whole doing so.
+    #[serde(default)]
+    pub tolerate: Tolerance,
+    /// What is done for each. Its id is that of [`PlanStep::item`] with an empty key.
+    pub each: PlanStep,
+}
+
+/// How many items may end badly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tolerance {
+    /// So many.
+    Count(u32),
+    /// So many of a hundred, rounded down.
+    Percent(u32),
+}
+
+impl Default for Tolerance {
+    fn default() -> Self {
+        Self::Count(0)
+    }
+}
+
+impl Tolerance {
+    /// How many of `items` that is.
+    pub fn of(self, items: usize) -> usize {
+        match self {
+            Self::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
+            Self::Percent(percent) => items.saturating_mul(usize::try_from(percent).unwrap_or(usize::MAX)) / 100,
+        }
+    }
 }
 
 impl PlanStep {
@@ -82,6 +144,26 @@ impl PlanStep {
     /// The step that this one undoes, if it is there for that.
     pub fn undone_by(step: &StepId) -> Option<StepId> {
         step.as_str().strip_suffix(Self::UNDOING).map(StepId::new)
+    }
+
+    /// The id of a step for one item of a list.
+    pub fn item(step: &StepId, key: &str) -> StepId {
+        StepId::new(format!("{step}[{key}]"))
+    }
+
+    /// The step of which this is one item, and the item's key. What undoes an item is none.
+    pub fn item_of(step: &StepId) -> Option<(StepId, &str)> {
+        let (of, key) = step.as_str().strip_suffix(']')?.split_once('[')?;
+        Some((StepId::new(of), key))
+    }
+
+    /// The step of the file that this one stands for: itself, or the one of which it is an item, or what either undoes.
+    pub fn written(step: &StepId) -> StepId {
+        let step = Self::undone_by(step).unwrap_or_else(|| step.clone());
+        match Self::item_of(&step) {
+            Some((of, _)) => of,
+            None => step,
+        }
     }
 }
 

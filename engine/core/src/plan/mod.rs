@@ -5,11 +5,11 @@
 mod definition;
 mod graph;
 
-pub use definition::{Need, NeedRef, On, OnError, PlanDefinition, PlanStep};
+pub use definition::{Concurrency, Foreach, Need, NeedRef, On, OnError, PlanDefinition, PlanStep, Tolerance};
 pub use graph::{Cycle, find_cycles};
 
 use crate::limits::STEPS_MAX;
-use crate::{OutcomeName, PlanDigest, StepId};
+use crate::{OutcomeName, PlanDigest, RunState, StepId};
 use graph::Graph;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,23 +90,44 @@ impl Plan {
         &self.digest
     }
 
-    /// A step by its id, one that undoes another included.
+    /// A step by its id: one of the file, one that undoes another, or one for an item of a list. Of the last two the id is
+    /// asked for, not found in what is returned: all items share one.
     pub fn step(&self, id: &StepId) -> Option<&PlanStep> {
         if let Some(position) = self.positions.get(id) {
             return self.definition.steps.get(*position);
         }
-        let undone = self.positions.get(&PlanStep::undone_by(id)?)?;
-        self.definition.steps.get(*undone)?.compensate.as_deref()
+        if let Some(undone) = PlanStep::undone_by(id) {
+            return self.step(&undone)?.compensate.as_deref();
+        }
+        let (of, _) = PlanStep::item_of(id)?;
+        let position = self.positions.get(&of)?;
+        Some(&self.definition.steps.get(*position)?.foreach.as_deref()?.each)
     }
 
-    /// All steps: those of [`Plan::ordered`], then those that undo others.
+    /// All that is written of steps: those of [`Plan::ordered`], what each does for an item, and what undoes them.
     pub fn all(&self) -> impl Iterator<Item = &PlanStep> {
-        self.ordered().chain(self.undoing())
+        let each = || self.ordered().filter_map(|step| step.foreach.as_deref()).map(|foreach| &foreach.each);
+        let acting = move || self.ordered().chain(each());
+        acting().chain(acting().filter_map(|step| step.compensate.as_deref()))
     }
 
-    /// The steps that undo others, in the order of those.
-    pub fn undoing(&self) -> impl Iterator<Item = &PlanStep> {
-        self.ordered().filter_map(|step| step.compensate.as_deref())
+    /// The ids under which a run in this state knows steps, with what each does: the steps of the file in their order, each
+    /// followed by its items in theirs; then what has been begun to undo them.
+    pub fn in_state<'a>(&'a self, state: &'a RunState) -> impl Iterator<Item = (StepId, &'a PlanStep)> {
+        let acting = || {
+            self.ordered().flat_map(move |step| {
+                let items = step.foreach.as_deref().into_iter().flat_map(move |foreach| {
+                    let ids = items_begun(state, &step.id).map(move |id| (id.clone(), &foreach.each));
+                    ids.collect::<Vec<_>>()
+                });
+                std::iter::once((step.id.clone(), step)).chain(items)
+            })
+        };
+        let undoing = acting().filter_map(move |(id, step)| {
+            let (id, undoing) = (PlanStep::undoing(&id), step.compensate.as_deref()?);
+            state.steps.contains_key(&id).then_some((id, undoing))
+        });
+        acting().chain(undoing)
     }
 
     /// The steps, each after everything it needs; among equals, in the order of the file.
@@ -137,4 +158,16 @@ impl Plan {
                 }
         })
     }
+}
+
+/// The steps for items of this step that have begun, in the order of their keys.
+pub(crate) fn items_begun<'a>(state: &'a RunState, of: &StepId) -> impl Iterator<Item = &'a StepId> + use<'a> {
+    let first = StepId::new(format!("{of}["));
+    let of = of.clone();
+    state
+        .steps
+        .range(first.clone()..)
+        .map(|(id, _)| id)
+        .take_while(move |id| id.as_str().starts_with(first.as_str()))
+        .filter(move |id| PlanStep::item_of(id).is_some_and(|(parent, _)| parent == of))
 }

@@ -5,9 +5,11 @@
 mod world;
 
 mod approvals;
+mod children;
 mod compensations;
 mod effects;
 mod ends;
+mod foreach;
 mod incidents;
 mod properties;
 mod waits;

@@ -46,6 +46,8 @@ pub(crate) fn step(id: &str, needs: &str, effect: EffectClass) -> StepBuilder {
         timeout_ms: None,
         on_error: OnError::Fail,
         compensate: None,
+        foreach: None,
+        child: None,
     })
 }
 
@@ -97,6 +99,7 @@ pub(crate) fn plan_with(steps: Vec<StepBuilder>, change: impl FnOnce(&mut PlanDe
         outputs: BTreeMap::new(),
         key: None,
         timeout_ms: None,
+        concurrency: None,
     };
     change(&mut definition);
     Plan::build(definition).unwrap()
@@ -114,8 +117,13 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn start(plan: Plan) -> Self {
         let mut world = Self { plan, now: 0, state: None, journal: Vec::new(), trace: String::new() };
-        let request =
-            StartRequest { run: RunId::new("r1"), inputs: json!({ "n": 1 }), requester: Person::new("ada"), key: None };
+        let request = StartRequest {
+            run: RunId::new("r1"),
+            inputs: json!({ "n": 1 }),
+            requester: Person::new("ada"),
+            key: None,
+            parent: None,
+        };
         world.give(Input::Start(request));
         world
     }
@@ -223,6 +231,7 @@ fn words(event: &Event) -> String {
 fn order(command: &Command) -> String {
     match command {
         Command::RunStep { step, attempt } => format!("run {step} attempt {attempt}"),
+        Command::CancelRun { run, by, .. } => format!("cancel run {run} for {by}"),
         Command::CheckStep { step, check } => format!("look for {step}, look {check}"),
         Command::ArmTimer { timer, at } => {
             let whose = timer.step.as_ref().map_or("the run", |s| s.as_str());

@@ -3,7 +3,9 @@
 use super::{Finding, HasFile, Mode, Rows, files, repair};
 use crate::limits::{FSCK_PAGE_RECORDS, PLANS_CACHED_MAX};
 use crate::{Error, turn};
-use engross_core::{Command, Plan, PlanDigest, RunId, RunState, StepId, StepState, Summary, TimerKind, outstanding};
+use engross_core::{
+    Command, Plan, PlanDigest, PlanStep, RunId, RunState, StepId, StepState, Summary, TimerKind, outstanding,
+};
 use engross_store::backup::{JournalCheck, owed_rows};
 use engross_store::{RunHead, RunQuery, Store, Timer, WaitRow};
 use std::collections::{BTreeMap, BTreeSet};
@@ -186,7 +188,9 @@ impl<'a> Examiner<'a> {
                 step_state,
                 StepState::Running { .. } | StepState::BackingOff { .. } | StepState::Waiting { .. }
             );
-            if goes_on_by_itself && !brought_on.contains(step) {
+            let has_items = || state.active().any(|(id, _)| PlanStep::item_of(id).is_some_and(|(of, _)| of == *step));
+            let lost = matches!(step_state, StepState::FannedOut { .. }) && !has_items();
+            if lost || (goes_on_by_itself && !brought_on.contains(step)) {
                 let why =
                     format!("it is {}, and no timer, event, look or decision could bring it on", step_state.as_str());
                 let hint = "give the run up with `engross runs cancel`, and tell us about it";
@@ -230,6 +234,7 @@ impl<'a> Examiner<'a> {
 fn step_of(command: &Command) -> Option<&StepId> {
     match command {
         Command::RunStep { step, .. } | Command::CheckStep { step, .. } | Command::Subscribe { step, .. } => Some(step),
+        Command::CancelRun { .. } => None,
         Command::ArmTimer { timer, .. } => timer.step.as_ref(),
     }
 }

@@ -28,6 +28,8 @@ fn started(run: &str) -> Event {
         inputs: json!({}),
         requester: Person::new("ada@acme.example"),
         deadline: Some(Timestamp::from_millis(90_000)),
+        parent: None,
+        group: None,
     }
 }
 

@@ -19,9 +19,10 @@ pub(super) enum Fired {
     Refused(String),
 }
 
-/// The id of a firing's run: a UUID of version 7 whose time is the firing's and whose other bits are a digest of what fired.
+/// The id of a run that something else than a person's wish starts, a firing or a step of another run: a UUID of version 7
+/// whose time is that one's and whose other bits are a digest of what it was.
 /// `what` tells this firing from all others of the trigger that have this time.
-pub(super) fn run_id(workflow: &str, trigger: &str, what: &str, at: Timestamp) -> RunId {
+pub(crate) fn run_id(workflow: &str, trigger: &str, what: &str, at: Timestamp) -> RunId {
     let digest = Sha256::digest(format!("{workflow}\n{trigger}\n{what}"));
     let mut bits = [0; 10];
     for (bit, byte) in bits.iter_mut().zip(digest) {
@@ -66,7 +67,7 @@ pub(super) async fn begin(
             return Ok(Fired::Refused(format!("the inputs do not fit: {}", problems.join("; "))));
         }
     };
-    let request = StartRequest { run: run.clone(), inputs, requester: Person::new(requester), key: None };
+    let request = StartRequest { run: run.clone(), inputs, requester: Person::new(requester), key: None, parent: None };
     engine.inner.remember(armed.plan.clone());
     match engine.first_turn(armed.plan.clone(), Input::Start(request), armed.stored.clone()).await {
         Ok(Begun::New(_)) => Ok(Fired::Run(run)),

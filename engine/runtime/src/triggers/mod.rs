@@ -13,6 +13,7 @@ mod firing;
 pub(crate) mod schedules;
 mod view;
 
+pub(crate) use firing::run_id;
 pub use view::TriggerView;
 
 use crate::engine::{Engine, lock};

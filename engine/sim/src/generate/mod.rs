@@ -87,6 +87,7 @@ pub fn plan(dice: &mut Dice, name: &str, shape: Shape) -> Result<Plan, PlanError
         outputs,
         key: None,
         timeout_ms,
+        concurrency: None,
     })
 }
 
@@ -106,5 +107,7 @@ fn bare(id: StepId, uses: &str, kind: StepKind, effect: EffectClass, outcomes: V
         timeout_ms: None,
         on_error: OnError::Fail,
         compensate: None,
+        foreach: None,
+        child: None,
     }
 }

@@ -55,7 +55,7 @@ impl World {
             match command {
                 Command::RunStep { step, attempt } => self.new_job(run, step, *attempt, false),
                 Command::CheckStep { step, check } => self.new_job(run, step, *check, true),
-                Command::ArmTimer { .. } | Command::Subscribe { .. } => {}
+                Command::ArmTimer { .. } | Command::Subscribe { .. } | Command::CancelRun { .. } => {}
             }
         }
     }

@@ -316,7 +316,7 @@ fn rows(run: &RunId, commands: &BTreeSet<Command>) -> (Vec<Timer>, Vec<WaitRow>)
             Command::Subscribe { step, subscription } => {
                 waits.push(WaitRow { run: run.clone(), step: step.clone(), subscription: subscription.clone() });
             }
-            Command::RunStep { .. } | Command::CheckStep { .. } => {}
+            Command::RunStep { .. } | Command::CheckStep { .. } | Command::CancelRun { .. } => {}
         }
     }
     (timers, waits)

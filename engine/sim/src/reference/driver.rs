@@ -66,6 +66,7 @@ pub(super) fn drive(plan: &Plan, script: &Script) -> Result<Told, String> {
         inputs: script.inputs.clone(),
         requester: script.requester.clone(),
         key: None,
+        parent: None,
     };
     driver.give(Input::Start(request));
     for _ in 0..TURNS_MAX {
@@ -127,7 +128,7 @@ impl Driver<'_> {
                 let ms = u64::try_from(at.as_millis()).unwrap_or(0);
                 self.plan_at(ms, Due::Timer(timer.clone(), *at));
             }
-            Command::Subscribe { .. } => {}
+            Command::Subscribe { .. } | Command::CancelRun { .. } => {}
         }
     }
 

@@ -94,6 +94,7 @@ impl World {
             inputs: self.fates.inputs(number),
             requester: self.fates.requester(number),
             key: keyed.then(|| format!("key/{number}")),
+            parent: None,
         };
         self.first_turn(&plan, request, caller);
     }

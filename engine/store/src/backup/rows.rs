@@ -15,7 +15,7 @@ pub fn owed_rows(state: &RunState) -> (BTreeSet<Timer>, BTreeSet<WaitRow>) {
             Command::Subscribe { step, subscription } => {
                 waits.insert(WaitRow { run: state.run.clone(), step, subscription });
             }
-            Command::RunStep { .. } | Command::CheckStep { .. } => {}
+            Command::RunStep { .. } | Command::CheckStep { .. } | Command::CancelRun { .. } => {}
         }
     }
     (timers, waits)

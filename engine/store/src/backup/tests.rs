@@ -25,6 +25,8 @@ pub(crate) fn records(run: &RunId, plan: &StoredPlan, key: Option<&str>, over: O
             inputs: json!({ "ü": [1, 2.5, null, u64::MAX] }),
             requester: Person::new("a@example.com"),
             deadline: None,
+            parent: None,
+            group: None,
         },
         Event::StepScheduled { step: step.clone(), input: json!({}), deadline: None },
         Event::StepParked { step: step.clone(), wait: Wait { kind: WaitKind::Timer, deadline: Some(deadline) } },

@@ -30,6 +30,8 @@ pub(crate) fn record(run: &RunId, seq: u64) -> Record {
             inputs: json!({"counterparty": {"name": "Acme", "ü": [1, 2.5, null]}}),
             requester: Person::new("a@example.com"),
             deadline: None,
+            parent: None,
+            group: None,
         }
     } else {
         Event::PollDue { step: StepId::new(format!("step_{seq}")) }
@@ -89,6 +91,7 @@ pub(crate) fn plan(digest: &str, source: &str) -> StoredPlan {
         outputs: BTreeMap::new(),
         key: None,
         timeout_ms: Some(1),
+        concurrency: None,
     };
     StoredPlan { digest: PlanDigest::new(digest), definition, source: source.into() }
 }

@@ -213,6 +213,7 @@ pub(crate) fn context_with(connection: Connection, files: Arc<Memory>) -> StepCo
         connection: Some(Arc::new(connection)),
         files,
         directory: Arc::new(Directory::default()),
+        child: None,
     }
 }
 
