@@ -97,19 +97,7 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
             let maybe_done = state.steps.get(step).is_some_and(StepState::maybe_done);
             state.steps.insert(step.clone(), StepState::Cancelled { maybe_done, at });
         }
-        Event::EventReceived { step, event } => {
-            if ends_by_event(state, step) {
-                state.consumed.insert(event.id.clone());
-            }
-            wake(state, step, Some(event.id.clone()));
-        }
-        Event::PollDue { step } => wake(state, step, None),
-        Event::DeadlineReached { step } => {
-            if let Some(StepState::Waiting { closing, .. }) = state.steps.get_mut(step) {
-                *closing = Some(0);
-            }
-            wake(state, step, None);
-        }
+        Event::EventReceived { .. } | Event::PollDue { .. } | Event::DeadlineReached { .. } => wakened(state, event),
         Event::IncidentRaised { step, error } => {
             let past = state.past.get(step).map_or(0, |past| past.attempts);
             let incident = incident(state.steps.remove(step), past, error, at);
@@ -142,6 +130,26 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
                 state.steps.insert(step.clone(), next(old, at, event));
             }
         }
+    }
+}
+
+/// Folds a fact that has a waiting step look.
+fn wakened(state: &mut RunState, event: &Event) {
+    match event {
+        Event::EventReceived { step, event } => {
+            if ends_by_event(state, step) {
+                state.consumed.insert(event.id.clone());
+            }
+            wake(state, step, Some(event.id.clone()));
+        }
+        Event::PollDue { step } => wake(state, step, None),
+        Event::DeadlineReached { step } => {
+            if let Some(StepState::Waiting { closing, .. }) = state.steps.get_mut(step) {
+                *closing = Some(0);
+            }
+            wake(state, step, None);
+        }
+        _ => {}
     }
 }
 
