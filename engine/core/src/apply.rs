@@ -251,7 +251,8 @@ fn attempts(state: &StepState) -> u32 {
 fn incident(old: Option<StepState>, past: u32, error: &crate::StepError, since: Timestamp) -> StepState {
     let error = error.clone();
     match old {
-        Some(StepState::Running { attempt, input, maybe_done, intents, .. }) => {
+        Some(StepState::Running { attempt, input, intended, maybe_done, intents, .. }) => {
+            let intents = if intended { intents.map(|intents| intents.let_go(since)) } else { intents };
             let maybe_done = maybe_done || error.effect == crate::EffectState::Unknown;
             StepState::Incident { attempt, input: Some(input), error, maybe_done, intents, since }
         }
@@ -287,9 +288,10 @@ fn next(old: StepState, at: Timestamp, event: &Event) -> StepState {
             running
         }
         (
-            StepState::Running { attempt, input, maybe_done, intents, forgiven, since, deadline, .. },
+            StepState::Running { attempt, input, intended, maybe_done, intents, forgiven, since, deadline, .. },
             Event::AttemptFailed { error, retry_at, .. },
         ) => {
+            let intents = if intended { intents.map(|intents| intents.let_go(at)) } else { intents };
             // An attempt that only looked the effect up and failed leaves the earlier doubt as it was.
             let maybe_done = maybe_done || error.effect == crate::EffectState::Unknown;
             let (error, retry_at) = (error.clone(), *retry_at);
@@ -306,10 +308,13 @@ fn next(old: StepState, at: Timestamp, event: &Event) -> StepState {
         (old, Event::StepResumed { attempt, not_done, deadline, .. }) => {
             resumed(old, at, *attempt, *not_done, *deadline)
         }
-        (
-            StepState::Running { input, intents, since, .. } | StepState::BackingOff { input, intents, since, .. },
-            Event::StepInDoubt { attempt, error, .. },
-        ) => StepState::InDoubt { attempt: *attempt, input, error: error.clone(), intents, since },
+        (StepState::Running { input, intended, intents, .. }, Event::StepInDoubt { attempt, error, .. }) => {
+            let intents = if intended { intents.map(|intents| intents.let_go(at)) } else { intents };
+            StepState::InDoubt { attempt: *attempt, input, error: error.clone(), intents, since: at }
+        }
+        (StepState::BackingOff { input, intents, .. }, Event::StepInDoubt { attempt, error, .. }) => {
+            StepState::InDoubt { attempt: *attempt, input, error: error.clone(), intents, since: at }
+        }
         (mut waiting @ StepState::Waiting { .. }, event) => {
             look_or_decide(&mut waiting, at, event);
             waiting
@@ -322,9 +327,10 @@ fn leave_or_recover(running: &mut StepState, at: Timestamp, event: &Event) {
     let StepState::Running { intended, maybe_done, intents, .. } = running else { return };
     if let Event::EffectIntended { .. } = event {
         *intended = true;
-        *intents = Some(Intents { first: intents.map_or(at, |i| i.first), last: at });
+        *intents = Some(Intents { first: intents.map_or(at, |i| i.first), last: at, let_go: at });
     } else {
         (*intended, *maybe_done) = (false, true);
+        *intents = intents.map(|intents| intents.let_go(at));
     }
 }
 

@@ -313,8 +313,19 @@ pub enum StepState {
 pub struct Intents {
     /// For the first time: nothing of it can have happened before.
     pub first: Timestamp,
-    /// For the last time: until some time after it, the effect may still be on its way.
+    /// For the last time.
     pub last: Timestamp,
+    /// When its sender had certainly let go of it: until some time after that, the effect may still be on its way. While the
+    /// sender is at it, when it was meant to leave.
+    pub let_go: Timestamp,
+}
+
+impl Intents {
+    /// The same, once the sender has given up or is gone: its request may have left as late as now.
+    #[must_use]
+    pub(crate) fn let_go(self, at: Timestamp) -> Self {
+        Self { let_go: at, ..self }
+    }
 }
 
 impl StepState {

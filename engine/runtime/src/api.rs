@@ -1,11 +1,11 @@
 //! What people and programs ask of the engine: starts, decisions, cancellations, and looks at runs.
 
-use crate::Error;
 use crate::engine::Engine;
 use crate::limits::{RUNS_PER_PAGE, TEXT_CHARS_MAX};
 use crate::mask::Mask;
 use crate::turn::Begun;
 use crate::view::{self, ApprovalView, RunView};
+use crate::{Error, fits};
 use engross_compiler::{Compiled, validate_inputs};
 use engross_core::{
     Decision, Expr, Input, Person, Plan, PlanStep, Record, RunId, StartRequest, StepId, Subscription, Verdict,
@@ -72,6 +72,17 @@ impl Engine {
         };
         let run = self.inner.ids.run(self.inner.clock.now());
         asks_by_name(&plan, &how.requester)?;
+        let start = fits::Start {
+            plan: &plan,
+            run: &run,
+            inputs: &inputs,
+            requester: &how.requester,
+            now: self.inner.clock.now(),
+        };
+        let problems = fits::ahead(self, &start);
+        if !problems.is_empty() {
+            return Err(Error::Inputs(problems));
+        }
         let request =
             StartRequest { run, inputs: inputs.clone(), requester: how.requester, key: how.key, parent: None };
         self.inner.remember(plan.clone());

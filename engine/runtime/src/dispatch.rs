@@ -3,10 +3,10 @@
 //! The order that everything rests on: the intent of an effect is durable before `execute` is called, and `execute` is never
 //! called without it. A panic in a plugin is a failed attempt, not a dead engine.
 
-use crate::engine::{Engine, lock};
+use crate::engine::Engine;
 use crate::limits::{ATTEMPT_MS_MAX, LOOK_UP_MS_MIN};
 use crate::turn::Loaded;
-use crate::{Error, children, groups, inbox};
+use crate::{Error, children, fits, groups, inbox};
 use engross_core::limits::OUTPUT_BYTES_MAX;
 use engross_core::{
     Completion, EffectClass, ErrorClass, Event, EventId, Input, Intents, OnEvent, Person, PlanStep, RunId, RunState,
@@ -214,7 +214,7 @@ fn nothing_came_of_it(last: Option<&StepError>) -> StepError {
 /// made again, at once when the time is over meanwhile.
 fn until_settled(engine: &Engine, job: &Job, intents: Option<Intents>, sent_at: Timestamp) -> Option<Duration> {
     let settle_ms = job.context.connection.as_ref().map_or(0, |connection| connection.settle_ms);
-    let settled_at = intents?.last.plus_ms(settle_ms);
+    let settled_at = intents?.let_go.plus_ms(settle_ms);
     (sent_at < settled_at).then(|| Duration::from_millis(settled_at.ms_since(engine.inner.clock.now())))
 }
 
@@ -343,7 +343,7 @@ fn job(
         })?),
         None => None,
     };
-    fits(engine, &*plugin, &input)?;
+    fits::check(engine, &*plugin, &input)?;
     let state = &loaded.state;
     let context = StepContext {
         run: state.run.clone(),
@@ -359,34 +359,6 @@ fn job(
         child: children::of_step(engine, loaded, step),
     };
     Ok(Job { plugin, spec, context, input })
-}
-
-/// Checks computed inputs against the operation's schema: what templates gave could not be checked before the run.
-fn fits(engine: &Engine, plugin: &dyn Step, input: &Value) -> Result<(), StepError> {
-    let spec = plugin.spec();
-    let known = lock(&engine.inner.validators).get(&spec.uses).cloned();
-    let validator = match known {
-        Some(validator) => validator,
-        None => {
-            let built = jsonschema::options().should_validate_formats(true).build(&spec.input).map_err(|error| {
-                let message = format!("the input schema of `{}` cannot be used: {error}", spec.uses);
-                StepError::new(ErrorClass::Internal, "schema", message)
-            })?;
-            let built = Arc::new(built);
-            lock(&engine.inner.validators).insert(spec.uses.clone(), built.clone());
-            built
-        }
-    };
-    let problems: Vec<String> = validator
-        .iter_errors(input)
-        .take(8)
-        .map(|error| format!("`with{}`: {}", error.instance_path().as_str().replace('/', "."), error.masked()))
-        .collect();
-    if problems.is_empty() {
-        return Ok(());
-    }
-    Err(StepError::new(ErrorClass::Invalid, "schema", problems.join("; "))
-        .hint("the computed inputs are in `runs show`"))
 }
 
 /// Refuses outputs that the journal must not hold.

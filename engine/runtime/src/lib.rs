@@ -2,6 +2,7 @@
 //!
 //! - `turn`: one input, one decision, one commit. The only writer of journals.
 //! - `dispatch`: carries out attempts and looks, under each connection's limit.
+//! - `fits`: whether what a step gets fits its operation, before an attempt and, as far as can be told, before the run.
 //! - `sweeper`: the due index made into inputs. There is no other timer.
 //! - `inbox`: events from outside, kept before they are acknowledged, and matched after.
 //! - `feeds`: what providers have sent, read again, for the webhooks that were lost.
@@ -25,6 +26,7 @@ mod dispatch;
 mod engine;
 mod error;
 mod feeds;
+mod fits;
 pub mod fsck;
 mod groups;
 pub mod housekeeping;

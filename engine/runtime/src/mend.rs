@@ -121,7 +121,7 @@ impl Engine {
         let settle_ms = connection
             .and_then(|name| self.inner.connections.get(name))
             .map_or(Connection::SETTLE_MS, |connection| connection.settle_ms);
-        let settled_at = intents.last.plus_ms(settle_ms);
+        let settled_at = intents.let_go.plus_ms(settle_ms);
         if self.inner.clock.now() < settled_at {
             return Err(Error::BadRequest(format!(
                 "the request of step `{step}` may still be on its way until {settled_at}: look at the provider after that"

@@ -1,6 +1,6 @@
 //! Attempts that fail: which are repeated, when, how often, and what may not leave at all.
 
-use crate::lab::{Answer, Ask};
+use crate::lab::{Answer, Ask, Gate};
 use crate::world::{World, error_of, looks, outcome_of, state_of};
 use engross_core::limits::OUTPUT_BYTES_MAX;
 use engross_core::{ErrorClass, RunId, RunStatus, StepError, StepState};
@@ -121,6 +121,38 @@ async fn a_look_that_finds_nothing_is_not_believed_while_the_request_may_be_on_i
     assert_eq!((world.lab.count("a", Ask::Reconcile), world.lab.count("a", Ask::Execute)), (3, 1));
 }
 
+/// What counts is when the sender let go of it, not when it was meant to leave: a timeout may be longer than `settle`, and so
+/// may be the time until the process was killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_may_be_on_its_way_for_as_long_after_its_sender_gave_up() {
+    let looks = || [Answer::Nothing, Answer::Done(json!({ "id": "late" }))];
+    let workflow = format!("steps: {{ a: {{ uses: acme/send, connection: settling, {RETRY} }} }}");
+
+    let world = World::new().await;
+    let gate = Gate::new();
+    let lost = Answer::Fails(StepError::new(ErrorClass::Transient, "timeout", "no answer").maybe_done());
+    world.lab.on("a", Ask::Execute, [Answer::After(gate.clone(), Box::new(lost))]);
+    world.lab.on("a", Ask::Reconcile, looks());
+    let run = world.start(&workflow).await;
+    world.lab.until_called("a", Ask::Execute, 1).await;
+    world.pass(5_000);
+    gate.open();
+    world.until_step(&run, "a", "backing_off").await;
+    world.pass(1_000);
+    assert_eq!(outcome_of(&world.until_over(&run).await, "a"), "succeeded");
+    assert_eq!((world.lab.count("a", Ask::Reconcile), world.lab.count("a", Ask::Execute)), (2, 1), "gave up");
+
+    let world = World::new().await;
+    world.lab.on("a", Ask::Execute, [Answer::Hangs]);
+    world.lab.on("a", Ask::Reconcile, looks());
+    let run = world.start(&workflow).await;
+    world.lab.until_called("a", Ask::Execute, 1).await;
+    world.pass(5_000);
+    let world = world.crash().await;
+    assert_eq!(outcome_of(&world.until_over(&run).await, "a"), "succeeded");
+    assert_eq!((world.lab.count("a", Ask::Reconcile), world.lab.count("a", Ask::Execute)), (2, 1), "was killed");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_is_repeated_looked_up_or_a_doubt() {
     let lost = || Answer::Fails(StepError::new(ErrorClass::Transient, "lost", "no answer").maybe_done());
@@ -182,13 +214,13 @@ steps:
 #[tokio::test(flavor = "multi_thread")]
 async fn computed_inputs_that_break_the_schema_name_the_field_and_nothing_leaves() {
     let workflow = r#"
-inputs: { name: { type: string }, email: { type: string } }
 steps:
-  a: { uses: acme/fax, with: { name: "{{ inputs.name }}", email: "{{ inputs.email }}" } }
+  first: { uses: local }
+  a: { uses: acme/fax, with: { name: "{{ steps.first.outputs.id }}", email: "{{ steps.first.outputs.id }}" } }
 "#;
     let world = World::new().await;
-    let inputs = json!({ "name": "a name of more than twenty", "email": "nobody" });
-    let run = world.try_start(workflow, inputs, None).await.unwrap().run;
+    world.lab.on("first", Ask::Execute, [Answer::Done(json!({ "id": "a name of more than twenty" }))]);
+    let run = world.start(workflow).await;
     let view = world.until_over(&run).await;
     let (code, message) = error_of(&view, "a");
     assert_eq!((view.status, code.as_str()), (RunStatus::Failed, "schema"));

@@ -8,6 +8,7 @@ mod lab;
 mod rigged;
 mod world;
 
+mod ahead;
 mod approvals;
 mod attempts;
 mod chains;

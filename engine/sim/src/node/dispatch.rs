@@ -243,7 +243,7 @@ impl World {
 
     fn nothing_found(&mut self, id: u64) {
         let Some(job) = self.node.jobs.get(&id) else { return };
-        let settled_at = job.intents.map(|intents| intents.last.plus_ms(SETTLE_MS));
+        let settled_at = job.intents.map(|intents| intents.let_go.plus_ms(SETTLE_MS));
         // The answer may have been on its way for minutes: it tells what was there when the look was sent.
         let dated_by_answer = self.bug(Bug::LookDatedByAnswer);
         let saw = job.asked_whether_at.filter(|_| !dated_by_answer).unwrap_or_else(|| self.wall());
