@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Totals since the sandbox started. What stands here directly is Juro's, of both generations; the other providers have
 /// their own. A request's effect and its counts change under one lock, so a snapshot never shows one without the other; the
-/// two delivery counts change when a delivery ends, in the background.
+/// three counts of deliveries change when a try or a delivery ends, in the background.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Contracts created through an API.
@@ -23,6 +23,10 @@ pub struct Counters {
     pub approvals_requested: u64,
     /// Deliveries that a webhook target acknowledged with a 2xx.
     pub webhooks_sent: u64,
+    /// Tries of a delivery that were not acknowledged: refused, too slow, or nobody listened. Each is counted when it ends,
+    /// also while more tries follow.
+    #[serde(default)]
+    pub webhooks_refused: u64,
     /// Deliveries given up after the last try, or because a target's queue was full.
     pub webhooks_failed: u64,
     /// Requests to the provider's mount, whatever the answer.
@@ -62,6 +66,10 @@ pub struct ProviderCounters {
     pub imports: u64,
     /// Deliveries that a receiver acknowledged as the provider demands.
     pub webhooks_sent: u64,
+    /// Tries of a delivery that were not acknowledged: refused, too slow, or nobody listened. Each is counted when it ends,
+    /// also while more tries follow.
+    #[serde(default)]
+    pub webhooks_refused: u64,
     /// Deliveries given up after the last try, or because a queue was full.
     pub webhooks_failed: u64,
     /// Requests to the provider's mount, whatever the answer.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -63,6 +63,14 @@ struct Target {
     /// `None` wants them all.
     events: Option<BTreeSet<String>>,
     queue: mpsc::Sender<Parcel>,
+}
+
+/// How many deliveries of a provider were acknowledged, how many tries were not, and how many deliveries were given up.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Tally {
+    pub(crate) sent: u64,
+    pub(crate) refused: u64,
+    pub(crate) failed: u64,
 }
 
 /// What one provider wants delivered.
@@ -225,11 +233,14 @@ impl Courier {
         async move { request.send().await.is_ok_and(|response| response.status() == StatusCode::OK) }
     }
 
-    /// Deliveries of a provider that were acknowledged, and that were given up.
-    pub(crate) fn tally(&self, sender: Sender) -> (u64, u64) {
-        self.outcomes
-            .get(&sender)
-            .map_or((0, 0), |outcomes| (outcomes.sent.load(Ordering::Relaxed), outcomes.failed.load(Ordering::Relaxed)))
+    /// What became of the deliveries of a provider so far.
+    pub(crate) fn tally(&self, sender: Sender) -> Tally {
+        let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+        self.outcomes.get(&sender).map_or_else(Tally::default, |outcomes| Tally {
+            sent: count(&outcomes.sent),
+            refused: count(&outcomes.refused),
+            failed: count(&outcomes.failed),
+        })
     }
 
     /// Stops every task; what is still queued is dropped.

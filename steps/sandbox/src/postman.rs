@@ -55,6 +55,7 @@ pub(crate) struct Parcel {
 #[derive(Default)]
 pub(crate) struct Outcomes {
     pub(crate) sent: AtomicU64,
+    pub(crate) refused: AtomicU64,
     pub(crate) failed: AtomicU64,
 }
 
@@ -114,7 +115,16 @@ impl Postman {
         self.outcomes.failed.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// One try; whether it was acknowledged. One that was not is counted at once, whatever later tries bring.
     async fn attempt(&self, parcel: &Parcel) -> bool {
+        let acknowledged = self.send(parcel).await;
+        if !acknowledged {
+            self.outcomes.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        acknowledged
+    }
+
+    async fn send(&self, parcel: &Parcel) -> bool {
         let mut request = self.client.post(parcel.url.clone()).header(CONTENT_TYPE, parcel.media_type);
         if let Some((header, value)) = &parcel.signature {
             request = request.header(*header, value);

@@ -58,10 +58,11 @@ pub(crate) struct World {
 impl World {
     /// The counters, with what the background deliveries have added since.
     pub(crate) fn counters(&self) -> Counters {
-        let (webhooks_sent, webhooks_failed) = self.courier.tally(Sender::Juro);
+        let tally = self.courier.tally(Sender::Juro);
         Counters {
-            webhooks_sent,
-            webhooks_failed,
+            webhooks_sent: tally.sent,
+            webhooks_refused: tally.refused,
+            webhooks_failed: tally.failed,
             paperlex: self.delivered(self.counters.paperlex, Sender::Paperlex),
             contract_signatures: self.delivered(self.counters.contract_signatures, Sender::ContractSignatures),
             docjuris: self.delivered(self.counters.docjuris, Sender::DocJuris),
@@ -70,8 +71,13 @@ impl World {
     }
 
     fn delivered(&self, counters: ProviderCounters, sender: Sender) -> ProviderCounters {
-        let (webhooks_sent, webhooks_failed) = self.courier.tally(sender);
-        ProviderCounters { webhooks_sent, webhooks_failed, ..counters }
+        let tally = self.courier.tally(sender);
+        ProviderCounters {
+            webhooks_sent: tally.sent,
+            webhooks_refused: tally.refused,
+            webhooks_failed: tally.failed,
+            ..counters
+        }
     }
 
     /// Arms the automatic signer for a contract that was just sent, if there is one.

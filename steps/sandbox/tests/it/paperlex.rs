@@ -424,6 +424,8 @@ async fn a_callback_that_fails_does_not_hold_up_the_next() {
     let values = [receiver.next().await, receiver.next().await]
         .map(|delivery| delivery.form()["identity_verification_value"].clone());
     assert_eq!(values, ["ann@x.example", "bob@x.example"], "the first waits 5 seconds for its next try");
+    let counters = bench.counters().paperlex;
+    assert_eq!((counters.webhooks_refused, counters.webhooks_failed), (1, 0), "a refusal is not told until the last");
     assert_eq!(bench.sandbox.sign(uuid, Who::Outstanding).expect_err("all signed").status, 422);
     assert_eq!(bench.sandbox.sign(uuid, Who::Side("eve@x.example")).expect_err("nobody").status, 404);
 }
