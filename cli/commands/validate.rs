@@ -115,6 +115,10 @@ impl Catalog for Known<'_> {
         self.inner.effect(uses, with, templates)
     }
 
+    fn advice(&self, uses: &str, with: &Value, templates: &[String]) -> Vec<(String, String)> {
+        self.inner.advice(uses, with, templates)
+    }
+
     fn connections(&self) -> Option<Vec<(String, String)>> {
         self.inner.connections()
     }

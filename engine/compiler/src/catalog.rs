@@ -21,6 +21,12 @@ pub trait Catalog {
     /// connections are not checked.
     fn connections(&self) -> Option<Vec<(String, String)>>;
 
+    /// What is allowed and probably not meant in a step's own `with`, each with the JSON pointer of the value inside `with` that it
+    /// is about. `templates` as for [`Catalog::effect`]: of what they compute, nothing is said.
+    fn advice(&self, _uses: &str, _with: &Value, _templates: &[String]) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Whether a connection leads to a sandbox rather than to a live system; nothing where that is not known.
     fn is_sandbox(&self, _connection: &str) -> Option<bool> {
         None

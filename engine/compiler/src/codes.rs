@@ -74,4 +74,5 @@ codes! {
     NEED_IMPLIED = "W0407", "a need is implied by another";
     SECRET_STORED = "W0408", "a secret would be stored";
     MIXED_CONNECTIONS = "W0409", "a workflow uses sandboxes and live systems together";
+    ADVISED_AGAINST = "W0410", "a step is given what its operation advises against";
 }

@@ -6,8 +6,8 @@ use crate::model::{self, Workflow};
 use crate::plan;
 use crate::rules::triggers::Trigger;
 use crate::rules::{
-    absent, connections, cycles, edges, expressions, input_schemas, mixed, needs, operations, reach, references,
-    secrets, triggers, waits, with,
+    absent, advice, connections, cycles, edges, expressions, input_schemas, mixed, needs, operations, reach,
+    references, secrets, triggers, waits, with,
 };
 use crate::templates;
 use crate::typing::schema_of;
@@ -58,6 +58,7 @@ fn check<'a>(root: &'a Node, catalog: &'a dyn Catalog, findings: &mut Findings<'
     let workflow = model::read(root, findings)?;
     let unit = resolve(workflow, catalog, findings);
     with::check(&unit, findings);
+    advice::check(&unit, findings);
     let connections = connections::resolve(&unit, findings);
     mixed::check(&unit, &connections, findings);
     secrets::check(&unit, findings);

@@ -28,6 +28,12 @@ impl Catalog for RegistryCatalog<'_> {
         self.registry.step(uses).map_or(EffectClass::Unsafe, |step| step.configure(&config))
     }
 
+    fn advice(&self, uses: &str, with: &Value, templates: &[String]) -> Vec<(String, String)> {
+        let config = StepConfig { with: with.clone(), templates: templates.to_vec() };
+        let advice = self.registry.step(uses).map_or_else(Vec::new, |step| step.advice(&config));
+        advice.into_iter().map(|advice| (advice.at, advice.text)).collect()
+    }
+
     fn connections(&self) -> Option<Vec<(String, String)>> {
         self.connections.clone()
     }

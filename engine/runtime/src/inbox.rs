@@ -44,7 +44,8 @@ impl Engine {
             return Err(HookError::Unknown);
         }
         let provider = self.inner.registry.provider(&connection.provider).ok_or(HookError::Unknown)?;
-        let events = provider.receive(connection, &RawWebhook { headers, body }).map_err(|error| match error {
+        let webhook = RawWebhook { headers, body, received_at: self.inner.clock.now() };
+        let events = provider.receive(connection, &webhook).map_err(|error| match error {
             WebhookError::Unverified(why) => HookError::Unverified(why),
             WebhookError::Malformed(why) => HookError::Malformed(why),
         })?;

@@ -28,4 +28,4 @@ pub use provider::{
 };
 pub use registry::{Registry, RegistryError};
 
-pub use step::{Preview, Reconciled, Step, StepConfig, Wake};
+pub use step::{Advice, Preview, Reconciled, Step, StepConfig, Wake};

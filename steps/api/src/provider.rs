@@ -165,6 +165,8 @@ pub struct RawWebhook<'a> {
     pub headers: &'a [(String, String)],
     /// The body's bytes, unchanged.
     pub body: &'a [u8],
+    /// When it came: what a signature that ages is measured by.
+    pub received_at: Timestamp,
 }
 
 /// What a webhook says. It is a hint: unless its sender is verified and the manifest trusts it, it only wakes steps.

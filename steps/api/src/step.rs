@@ -23,6 +23,12 @@ pub trait Step: Send + Sync {
         self.spec().effect
     }
 
+    /// What is allowed and probably not meant, as far as the step's own `with` says it without its templates.
+    fn advice(&self, with: &StepConfig) -> Vec<Advice> {
+        let _ = with;
+        Vec::new()
+    }
+
     /// Does it, or parks. `input` fits the spec's schema.
     ///
     /// # Errors
@@ -63,6 +69,15 @@ pub struct StepConfig {
     pub with: Value,
     /// JSON pointers of the strings in it that hold a template.
     pub templates: Vec<String>,
+}
+
+/// What a step says of its own `with` before any run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// The JSON pointer inside `with` of the value that it is about; empty for the whole.
+    pub at: String,
+    /// A sentence without its full stop.
+    pub text: String,
 }
 
 /// Why a waiting step looks.

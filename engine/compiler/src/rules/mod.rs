@@ -5,6 +5,7 @@
 //! `tests/fixtures/broken` that shows it.
 
 pub(crate) mod absent;
+pub(crate) mod advice;
 pub(crate) mod connections;
 pub(crate) mod cycles;
 pub(crate) mod edges;

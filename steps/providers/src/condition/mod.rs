@@ -58,10 +58,37 @@ impl Condition {
         paths
     }
 
+    /// Whether it holds for these inputs and nothing else, and the first of them that it is about, as a path below `input`. Nothing
+    /// where it is about anything else, about no input, or about one that is still to be computed: `computed` are the JSON
+    /// pointers of those.
+    pub(crate) fn holds_for(&self, input: &Value, computed: &[String]) -> Option<(bool, Vec<String>)> {
+        let paths = self.paths();
+        let inner: Option<Vec<&[String]>> = paths
+            .iter()
+            .map(|path| path.split_first().filter(|(root, _)| *root == "input").map(|(_, rest)| rest))
+            .collect();
+        let inner = inner.filter(|paths| !paths.is_empty())?;
+        let computed: Vec<Vec<String>> = computed.iter().map(|pointer| tokens(pointer)).collect();
+        let touches = |path: &[String]| computed.iter().any(|at| at.iter().zip(path).all(|(a, b)| a == b));
+        if inner.iter().any(|path| touches(path)) {
+            return None;
+        }
+        let names = Map::from_iter([("input".to_string(), input.clone())]);
+        let scope = Scope::new(&names, false);
+        let present = paths.iter().find(|path| scope.get(path).is_some()).or(paths.first());
+        let about = present.and_then(|path| path.get(1..)).unwrap_or_default().to_vec();
+        self.holds(&scope).map(|holds| (holds, about))
+    }
+
     /// Whether it holds: nothing where that cannot be told.
     pub(crate) fn holds(&self, scope: &Scope<'_>) -> Option<bool> {
         truth(&self.0, scope)
     }
+}
+
+/// The names in a JSON pointer.
+fn tokens(pointer: &str) -> Vec<String> {
+    pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect()
 }
 
 fn collect<'t>(term: &'t Term, in_exists: bool, paths: &mut Vec<&'t [String]>) {

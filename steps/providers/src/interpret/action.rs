@@ -3,12 +3,12 @@
 use super::reply::{self, Reply};
 use super::session::{Session, bad_input};
 use super::{Core, lookup, preview, reconcile, require, sync};
-use crate::manifest::{Operation, Token};
+use crate::manifest::{Operation, Token, Warning};
 use crate::template::{Scope, text_of};
 use async_trait::async_trait;
 use engross_step_api::{
-    Completion, Connection, EffectState, ErrorClass, OutcomeKind, OutcomeSpec, Preview, Reconciled, Step, StepContext,
-    StepError, StepKind, StepResult, StepSpec,
+    Advice, Completion, Connection, EffectState, ErrorClass, OutcomeKind, OutcomeSpec, Preview, Reconciled, Step,
+    StepConfig, StepContext, StepError, StepKind, StepResult, StepSpec,
 };
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -59,7 +59,8 @@ pub(super) async fn run(session: &Session<'_>, operation: &Operation, input: &Va
     let scope = globals.with(&names);
     session.needs(operation)?;
     for warning in operation.warnings.iter().filter(|warning| warning.when.holds(&scope) == Some(true)) {
-        tracing::warn!(operation = %operation.name, "{}", warning.text);
+        let (run, step, connection) = (session.run, session.step, session.connection);
+        tracing::warn!(run, step, connection, operation = %operation.name, "{}", warning.text);
     }
     let reads = require::check(session, operation, &scope).await?;
     let found = lookup::resolve(session, operation, &scope, reads).await?;
@@ -131,6 +132,15 @@ async fn judged(
 impl Step for Action {
     fn spec(&self) -> &StepSpec {
         &self.spec
+    }
+
+    fn advice(&self, with: &StepConfig) -> Vec<Advice> {
+        let told = |warning: &Warning| {
+            let (holds, about) = warning.when.holds_for(&with.with, &with.templates)?;
+            let token = |name: &String| format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+            holds.then(|| Advice { at: about.iter().map(token).collect(), text: warning.text.clone() })
+        };
+        self.operation.warnings.iter().filter_map(told).collect()
     }
 
     async fn execute(&self, context: &StepContext, input: &Value) -> Result<StepResult, StepError> {

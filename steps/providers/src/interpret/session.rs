@@ -24,7 +24,10 @@ pub(super) struct Session<'a> {
     /// What every template may name: `config`, `webhook`, `callback`, `run`, `step`.
     globals: Map<String, Value>,
     key: &'a str,
-    connection: &'a str,
+    /// Who the attempt belongs to, for the log.
+    pub(super) run: &'a str,
+    pub(super) step: &'a str,
+    pub(super) connection: &'a str,
     base: Url,
     /// Whether requests go where the manifest says, so that its limits are about them.
     is_at_home: bool,
@@ -65,6 +68,8 @@ impl<'a> Session<'a> {
             files: context.files.as_ref(),
             globals,
             key: context.key.as_str(),
+            run: context.run.as_str(),
+            step: context.step.as_str(),
             connection: &connection.name,
             is_at_home: manifest.environments.values().any(|url| *url == base),
             base,

@@ -201,8 +201,10 @@ fn signers_are_checked_before_a_run_starts() {
 
 fn receive(body: &Value) -> Result<Vec<IncomingEvent>, WebhookError> {
     let connection = connection("contract_signatures", "http://127.0.0.1:9/webapi");
-    provider("contract_signatures")
-        .receive(&connection, &RawWebhook { headers: &[], body: body.to_string().as_bytes() })
+    provider("contract_signatures").receive(
+        &connection,
+        &RawWebhook { headers: &[], body: body.to_string().as_bytes(), received_at: crate::support::STARTED },
+    )
 }
 
 #[test]

@@ -158,7 +158,7 @@ async fn a_webhook_that_was_lost_is_read_again_and_is_the_one_that_was_sent() {
     let body = message("m2", "2023-11-14T22:10:00Z").to_string();
     let delivered = docjuris.receive(
         context.connection.as_deref().expect("a connection"),
-        &RawWebhook { headers: &[], body: body.as_bytes() },
+        &RawWebhook { headers: &[], body: body.as_bytes(), received_at: STARTED },
     );
     let delivered = delivered.expect("a webhook").remove(0);
     assert_eq!(first.events[0], delivered, "both ways it is one event, with one key");

@@ -330,7 +330,10 @@ async fn the_wait_names_its_ends_and_listens_whatever_the_letter_case() {
 
 fn receive(body: &Value) -> Result<Vec<IncomingEvent>, WebhookError> {
     let connection = connection("docjuris", "http://127.0.0.1:9/v1");
-    provider("docjuris").receive(&connection, &RawWebhook { headers: &[], body: body.to_string().as_bytes() })
+    provider("docjuris").receive(
+        &connection,
+        &RawWebhook { headers: &[], body: body.to_string().as_bytes(), received_at: crate::support::STARTED },
+    )
 }
 
 #[test]

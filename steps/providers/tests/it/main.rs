@@ -1,5 +1,6 @@
 //! The interpreter and the embedded manifests against a scripted server on loopback.
 
+mod advice;
 mod awaits;
 mod budgets;
 mod composing;

@@ -347,7 +347,8 @@ fn receive_with(
     body: &[u8],
 ) -> Result<Vec<IncomingEvent>, WebhookError> {
     let headers: Vec<_> = headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    provider("paperlex").receive(connection, &RawWebhook { headers: &headers, body })
+    provider("paperlex")
+        .receive(connection, &RawWebhook { headers: &headers, body, received_at: crate::support::STARTED })
 }
 
 const FORM: &[u8] = b"type=signature&contract_uuid=ce883764523af12e&signature_uuid=7559ad5cb0d36cf2&\

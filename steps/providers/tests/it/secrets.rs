@@ -50,7 +50,10 @@ fn events_are_scrubbed() {
         "event": {"type": "contract.edit", "note": format!("{API_KEY} token-0123456789")},
         "contract": {"id": "c1"},
     });
-    let events = provider("juro").receive(&connection, &RawWebhook { headers: &[], body: body.to_string().as_bytes() });
+    let events = provider("juro").receive(
+        &connection,
+        &RawWebhook { headers: &[], body: body.to_string().as_bytes(), received_at: crate::support::STARTED },
+    );
     let data = events.expect("read")[0].data.to_string();
     check(&data);
     assert!(!data.contains("token-0123456789"));

@@ -1,6 +1,6 @@
 //! Webhooks: who sent them, what they say, and which are the same.
 
-use crate::support::{connection, provider};
+use crate::support::{STARTED, connection, provider};
 use engross_step_api::{Connection, IncomingEvent, RawWebhook, WebhookError};
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ fn receive(
     body: &[u8],
 ) -> Result<IncomingEvent, WebhookError> {
     let headers: Vec<_> = headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let events = provider(name).receive(connection, &RawWebhook { headers: &headers, body })?;
+    let events = provider(name).receive(connection, &RawWebhook { headers: &headers, body, received_at: STARTED })?;
     assert_eq!(events.len(), 1);
     Ok(events.into_iter().next().expect("one event"))
 }

@@ -1,6 +1,6 @@
 //! A fifth provider: one file, no code.
 
-use crate::support::{API_KEY, Memory, Say, Server, check_input, connection, context_with, install_crypto};
+use crate::support::{API_KEY, Memory, STARTED, Say, Server, check_input, connection, context_with, install_crypto};
 use engross_providers::{describe_yaml, from_yaml};
 use engross_step_api::{Provider, RawWebhook, Reconciled, Setting, Step, StepContext, StepResult, Wake};
 use serde_json::{Value, json};
@@ -80,7 +80,8 @@ fn its_webhooks_wake_whoever_waits_for_the_submission() {
     let connection = connection("docuseal", "http://127.0.0.1:9");
     let receive = |body: Value| {
         let raw = body.to_string();
-        docuseal().receive(&connection, &RawWebhook { headers: &[], body: raw.as_bytes() }).expect("read").remove(0)
+        let webhook = RawWebhook { headers: &[], body: raw.as_bytes(), received_at: STARTED };
+        docuseal().receive(&connection, &webhook).expect("read").remove(0)
     };
     let at = "2023-09-24T13:48:36Z";
     let form = receive(json!({"event_type": "form.completed", "timestamp": at, "data": {"id": 1, "submission_id": 7}}));
