@@ -235,6 +235,7 @@ fn context(connection: Arc<Connection>, config: &Config) -> Result<StepContext> 
         files: Arc::new(files),
         directory: Arc::new(Directory::default()),
         child: None,
+        policy: None,
     })
 }
 

@@ -31,7 +31,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         ],
     ),
     ("engross-server", &["engross-core", "engross-source", "engross-runtime", "engross-store", "engross-step-api"]),
-    ("engross-builtin", &["engross-step-api"]),
+    ("engross-builtin", &["engross-step-api", "engross-policy"]),
     ("engross-providers", &["engross-step-api", "engross-source"]),
     ("engross-sandbox", &[]),
     (

@@ -50,6 +50,7 @@ pub(crate) fn build(
             compensate: None,
             foreach: None,
             child: None,
+            policy: None,
         });
     }
     put_back(&mut steps);

@@ -357,6 +357,7 @@ fn job(
         files: inner.files.clone(),
         directory: inner.directory.clone(),
         child: children::of_step(engine, loaded, step),
+        policy: spec.policy.as_deref().cloned().map(Arc::new),
     };
     Ok(Job { plugin, spec, context, input })
 }

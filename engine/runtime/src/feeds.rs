@@ -78,6 +78,7 @@ impl Engine {
             files: self.inner.files.clone(),
             directory: self.inner.directory.clone(),
             child: None,
+            policy: None,
         }
     }
 }

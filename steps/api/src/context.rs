@@ -2,6 +2,7 @@
 //! `now` is the time at which the attempt began.
 
 use crate::{ChildRuns, Connection, Files, IdempotencyKey, Person, RunId, StepId, Timestamp};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ pub struct StepContext {
     pub directory: Arc<Directory>,
     /// The runs that this step starts, for the step `workflow`.
     pub child: Option<Arc<dyn ChildRuns>>,
+    /// The decision table that this step asks, as it was when the run's plan was made.
+    pub policy: Option<Arc<Value>>,
 }
 
 /// Groups and the people in them, from `people:` of the configuration.

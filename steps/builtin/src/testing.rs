@@ -47,6 +47,7 @@ pub(crate) fn context() -> StepContext {
         files: Arc::new(MemoryFiles::default()),
         directory: Arc::new(directory()),
         child: None,
+        policy: None,
     }
 }
 

@@ -87,6 +87,9 @@ pub struct PlanStep {
     /// The workflow that it starts, as it was when this plan was made: a run keeps the definition of all it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child: Option<Box<PlanDefinition>>,
+    /// The decision table that it asks, as it was when this plan was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Box<Value>>,
 }
 
 /// A step for each item of a list.

@@ -48,6 +48,7 @@ pub(crate) fn step(id: &str, needs: &str, effect: EffectClass) -> StepBuilder {
         compensate: None,
         foreach: None,
         child: None,
+        policy: None,
     })
 }
 

@@ -2,6 +2,7 @@
 //! when that is enough, are the core's rules.
 
 mod form;
+mod policy;
 mod schema;
 
 use crate::common::{invalid, parse, people, refuse_all};
@@ -11,6 +12,7 @@ use engross_step_api::{
     Approval, Deadline, EffectClass, Escalation, OutcomeKind, OutcomeName, OutcomeSpec, Remind, Stage, Step,
     StepContext, StepError, StepKind, StepResult, StepSpec, Wait, WaitKind, parse_span,
 };
+use policy::AskPolicy;
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -29,7 +31,7 @@ struct Input {
     // A subject of null is a subject: only a missing one has no digest.
     #[serde(default, deserialize_with = "present")]
     subject: Option<Value>,
-    stages: Vec<StageInput>,
+    stages: StagesInput,
     #[serde(default)]
     forbid: Vec<Forbidden>,
     #[serde(default)]
@@ -40,7 +42,15 @@ struct Input {
     expires_in: Option<String>,
 }
 
+/// The stages themselves, or the policy that says them.
 #[derive(Deserialize)]
+#[serde(untagged)]
+enum StagesInput {
+    Given(Vec<StageInput>),
+    ByPolicy(AskPolicy),
+}
+
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StageInput {
     from: Vec<String>,
@@ -111,20 +121,45 @@ impl Step for AskForApproval {
     }
 
     async fn execute(&self, context: &StepContext, input: &Value) -> Result<StepResult, StepError> {
-        let wait = wait(context, parse(input)?)?;
-        Ok(StepResult::Parked(wait))
+        let input: Input = parse(input)?;
+        match stages(context, &input.stages)? {
+            Stages::Asked { stages, because } => Ok(StepResult::Parked(wait(context, input, stages, because)?)),
+            Stages::Refused(because) => Ok(StepResult::Done(policy::refused(input.subject.map(digest), &because))),
+        }
     }
 }
 
-fn wait(context: &StepContext, input: Input) -> Result<Wait, StepError> {
+/// Who has to agree.
+enum Stages {
+    Asked {
+        stages: Vec<StageInput>,
+        because: Option<String>,
+    },
+    /// A policy says that nobody may.
+    Refused(String),
+}
+
+fn stages(context: &StepContext, input: &StagesInput) -> Result<Stages, StepError> {
+    match input {
+        StagesInput::Given(stages) => Ok(Stages::Asked { stages: stages.clone(), because: None }),
+        StagesInput::ByPolicy(ask) => policy::decide(context, ask),
+    }
+}
+
+fn wait(
+    context: &StepContext,
+    input: Input,
+    asked: Vec<StageInput>,
+    because: Option<String>,
+) -> Result<Wait, StepError> {
     let mut problems = Vec::new();
     if input.title.trim().is_empty() {
         problems.push("`title` must not be empty".to_string());
     }
-    if input.stages.is_empty() || input.stages.len() > STAGES_MAX {
-        problems.push(format!("`stages` must be 1 to {STAGES_MAX} stages, and are {}", input.stages.len()));
+    if asked.is_empty() || asked.len() > STAGES_MAX {
+        problems.push(format!("`stages` must be 1 to {STAGES_MAX} stages, and are {}", asked.len()));
     }
-    let stages: Vec<Stage> = input.stages.into_iter().map(|stage| resolve(context, stage, &mut problems)).collect();
+    let stages: Vec<Stage> = asked.into_iter().map(|stage| resolve(context, stage, &mut problems)).collect();
     let remind = input.remind.and_then(|remind| reminders(&remind, &mut problems));
     let escalate = escalations(context, input.escalate, &mut problems);
     form::check(&input.form, &mut problems);
@@ -140,7 +175,7 @@ fn wait(context: &StepContext, input: Input) -> Result<Wait, StepError> {
         form: input.form,
         remind,
         escalate,
-        because: None,
+        because,
     };
     approval.can_be_reached().map_err(|reason| {
         invalid("quorum", format!("this approval can never be given: {reason}")).hint(

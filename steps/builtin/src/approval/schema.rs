@@ -29,22 +29,7 @@ pub(super) fn input() -> Value {
                 "description": "More about it, for those who decide."
             },
             "subject": { "description": "What is approved; its SHA-256 is kept with the decision." },
-            "stages": {
-                "type": "array", "minItems": 1, "maxItems": STAGES_MAX,
-                "description": "Who has to agree, one stage after the other. Nobody decides twice, also where several stages ask the same person.",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "from": names(),
-                        "quorum": {
-                            "type": "integer", "minimum": 1, "maximum": NAMES_MAX, "default": 1,
-                            "description": "How many of them must approve; 1 unless said otherwise."
-                        }
-                    },
-                    "required": ["from"],
-                    "additionalProperties": false
-                }
-            },
+            "stages": stages(),
             "forbid": {
                 "type": "array", "uniqueItems": true, "items": { "enum": ["requester", "same_person"] },
                 "description": "Who may not decide although they are asked: `requester` is whoever started the run; `same_person`, who approved an earlier stage, may not in any case."
@@ -58,6 +43,37 @@ pub(super) fn input() -> Value {
             }
         },
         "required": ["title", "stages"],
+        "additionalProperties": false
+    })
+}
+
+/// A list of stages, or a mapping that names a policy. Each keyword speaks of one of the two, so that a mistake is told where
+/// it is, which alternatives in the schema would hide.
+fn stages() -> Value {
+    json!({
+        "type": ["array", "object"],
+        "description": "Who has to agree, one stage after the other, or the policy that says so. Nobody decides twice, also where several stages ask the same person.",
+        "minItems": 1, "maxItems": STAGES_MAX,
+        "items": {
+            "type": "object",
+            "properties": {
+                "from": names(),
+                "quorum": {
+                    "type": "integer", "minimum": 1, "maximum": NAMES_MAX, "default": 1,
+                    "description": "How many of them must approve; 1 unless said otherwise."
+                }
+            },
+            "required": ["from"],
+            "additionalProperties": false
+        },
+        "properties": {
+            "policy": {
+                "type": "string", "pattern": FIELD_PATTERN,
+                "description": "The name of a decision table in `policies/`, written out."
+            },
+            "given": { "type": "object", "description": "A value for each of its inputs." }
+        },
+        "required": ["policy", "given"],
         "additionalProperties": false
     })
 }

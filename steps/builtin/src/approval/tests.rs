@@ -130,6 +130,9 @@ fn the_schema_takes_what_is_built() {
     check_schema(&step, json!({ "title": "a", "stages": stages, "escalate": escalate }), "fits");
     let form = json!({ "amount": { "type": "number", "minimum": 0 }, "center": { "enum": ["A", "B"] } });
     check_schema(&step, json!({ "title": "a", "stages": stages, "form": form }), "fits");
+    let by_policy = json!({ "policy": "orders", "given": { "value": 5 } });
+    check_schema(&step, json!({ "title": "a", "stages": by_policy }), "fits");
+    check_schema(&step, json!({ "title": "a", "stages": { "policy": "orders" } }), "refused at /stages");
     let form = json!({ "amount": { "type": "array" } });
     check_schema(&step, json!({ "title": "a", "stages": stages, "form": form }), "refused at /form/amount/type");
     check_schema(&step, json!({ "title": "a", "stages": [{ "from": [] }] }), "refused at /stages/0/from");
@@ -165,4 +168,54 @@ async fn one_person_cannot_approve_two_stages() {
          may approve twice (invalid, quorum)",
     )
     .await;
+}
+
+/// A table that asks two people for large orders and refuses the largest.
+fn by_policy(value: u64) -> (StepContext, Value) {
+    let text = r#"
+schema: engross/policy/v1
+name: orders
+inputs: { value: { type: number } }
+rules:
+  - { name: small, when: { value: "< 10" }, stages: [{ from: [leads] }] }
+  - { when: { value: "< 100" }, stages: [{ from: [legal], quorum: 2 }], because: Large orders need two. }
+otherwise: { refuse: The board signs these. }
+tests:
+  - { given: { value: 1 }, expect: { rule: small, from: [leads] } }
+"#;
+    let table = engross_policy::Policy::load(&engross_source::SourceFile::new("orders.policy.yaml", text)).unwrap();
+    let table = serde_json::to_value(table.table()).unwrap();
+    let context = StepContext { policy: Some(std::sync::Arc::new(table)), ..testing::context() };
+    let with = json!({ "title": "Order", "subject": 1, "stages": { "policy": "orders", "given": { "value": value } } });
+    (context, with)
+}
+
+async fn check_policy(value: u64, expected: &str) {
+    let (context, with) = by_policy(value);
+    let answer = match AskForApproval::new().execute(&context, &with).await.unwrap() {
+        StepResult::Parked(Wait { kind: WaitKind::Approval(approval), .. }) => {
+            let stages: Vec<String> =
+                approval.stages.iter().map(|s| format!("{} of {}", s.quorum, s.from.join(", "))).collect();
+            format!("{} because {}", stages.join("; "), approval.because.unwrap())
+        }
+        StepResult::Done(done) => {
+            check_output(&AskForApproval::new(), &done.outputs);
+            format!("{}: {}", done.outcome, done.outputs["comment"])
+        }
+        other => format!("{other:?}"),
+    };
+    assert_eq!(answer, expected);
+}
+
+#[tokio::test]
+async fn a_policy_says_who_is_asked_and_what_it_refuses_is_a_no() {
+    check_policy(5, "1 of leads because policy `orders`, rule 1 (`small`)").await;
+    check_policy(50, "2 of legal because policy `orders`, rule 2: Large orders need two.").await;
+    check_policy(100, "rejected: \"policy `orders`, `otherwise`: The board signs these.\"").await;
+    let (context, mut with) = by_policy(5);
+    with["stages"]["given"] = json!({ "value": "much" });
+    let refused = AskForApproval::new().execute(&context, &with).await.unwrap_err();
+    assert_eq!((refused.class, refused.code.as_str()), (engross_step_api::ErrorClass::Invalid, "policy"), "{refused}");
+    let lost = AskForApproval::new().execute(&testing::context(), &with).await.unwrap_err();
+    assert_eq!(lost.code, "no_policy");
 }

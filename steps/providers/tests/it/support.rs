@@ -214,6 +214,7 @@ pub(crate) fn context_with(connection: Connection, files: Arc<Memory>) -> StepCo
         files,
         directory: Arc::new(Directory::default()),
         child: None,
+        policy: None,
     }
 }
 
