@@ -122,6 +122,24 @@ fn a_compaction_changes_nothing_but_the_place() {
 }
 
 #[test]
+fn a_store_that_nobody_writes_to_is_compacted_again_and_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::new(dir.path(), 2);
+    let expected = world.expected();
+    for n in 1..=3 {
+        world.store.compact(&mut on).unwrap_or_else(|error| panic!("compaction {n}: {error}"));
+        check(&world.store, &expected, "after a compaction");
+    }
+    drop(world.store);
+    // Neither is one that was opened in between.
+    let store = open(dir.path()).unwrap();
+    for _ in 0..2 {
+        store.compact(&mut on).unwrap();
+    }
+    check(&store, &expected, "after a reopening");
+}
+
+#[test]
 fn whatever_a_crash_leaves_is_the_whole_store() {
     let place = tempfile::tempdir().unwrap();
     let dir = place.path().join("data");
