@@ -25,6 +25,7 @@
 //! - Documented rate limits are not enforced by themselves; a fault rule answers 429 when a test wants one (`faults`).
 //! - Juro has no event for a signer who declines: the status becomes `rejected` and `contract.edit` is sent.
 
+mod accounts;
 mod contract_signatures;
 mod control;
 mod counters;

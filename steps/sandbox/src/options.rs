@@ -36,6 +36,19 @@ impl Emulated {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::JuroV2, Self::JuroV3, Self::Paperlex, Self::ContractSignatures, Self::DocJuris];
 
+    /// What a client is set up with, by the names that the documents use, where the sandbox has this key: credentials, and what
+    /// the account has from the start.
+    #[must_use]
+    pub fn account(self, key: &str) -> Vec<(&'static str, String)> {
+        let pairs: &[(&str, &str)] = match self {
+            Self::JuroV2 | Self::ContractSignatures => &[("api_key", key)],
+            Self::JuroV3 => &[("api_key", key), ("team_id", crate::juro::TEAM_ID)],
+            Self::Paperlex => &[("token", key), ("public_token", PAPERLEX_PUBLIC_TOKEN)],
+            Self::DocJuris => &[("account_id", DOCJURIS_ACCOUNT_ID), ("api_key", key)],
+        };
+        pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+    }
+
     /// The start of its paths, without a trailing slash.
     #[must_use]
     pub fn mount(self) -> &'static str {

@@ -10,11 +10,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::accounts::Accounts;
 use crate::counters::Counters;
 use crate::delivery::Courier;
 use crate::limits::SHUTDOWN_GRACE;
 use crate::listener::{Line, Severable};
-use crate::options::{AutoSign, Emulated, Options, WebhookTarget};
+use crate::options::{AutoSign, Emulated, Generation, Options, WebhookTarget};
 use crate::wire::Problem;
 use crate::world::{AutoSigner, Clock, Due, Names, Shared, World};
 use crate::{contract_signatures, control, docjuris, gate, juro, paperlex, signing_page};
@@ -81,6 +82,7 @@ impl Sandbox {
         let shared = Arc::new(Shared::new(World {
             origin: format!("http://{}", reachable(addr)),
             api_key: options.api_key,
+            accounts: Accounts::default(),
             counters: Counters::default(),
             faults: options.faults,
             clock: Clock::default(),
@@ -132,6 +134,27 @@ impl Sandbox {
     /// app. Fails when the address makes no sense, or is one too many.
     pub fn add_contract_signatures_webhook(&self, url: &str) -> Result<(), Refused> {
         Ok(contract_signatures::add_webhook(&mut self.shared.lock(), url)?)
+    }
+
+    /// Delivers a provider's webhooks to this address from now on, as an administrator sets it up in the account. Fails when
+    /// the address makes no sense, or when the provider takes addresses over its API only.
+    pub fn administer_webhooks(&self, provider: Emulated, url: &str) -> Result<(), Refused> {
+        let juro = |generation| self.add_webhook(&WebhookTarget { url: url.to_owned(), secret: None, generation });
+        match provider {
+            Emulated::JuroV2 => juro(Generation::V2),
+            Emulated::JuroV3 => juro(Generation::V3),
+            Emulated::ContractSignatures => self.add_contract_signatures_webhook(url),
+            Emulated::Paperlex | Emulated::DocJuris => {
+                Err(Problem::bad("the addresses of webhooks are taken over the API only").into())
+            }
+        }
+    }
+
+    /// Takes a value of a client's settings for its account's own, beside the sandbox's: `public_token` of Paperlex, `team_id`
+    /// and the names of an upload's parts (`upload_file_part` and so on) of Juro v3, `counterparty_part` of DocJuris. Any other
+    /// setting is nothing that the sandbox asks for.
+    pub fn take_setting(&self, provider: Emulated, setting: &str, value: &str) {
+        self.shared.lock().accounts.take(provider, setting, value);
     }
 
     /// Delivers Juro's webhooks to this target from now on, as an administrator sets it up in the account. Fails when its URL makes

@@ -14,6 +14,7 @@ use sha2::Sha256;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
+use crate::accounts::Accounts;
 use crate::counters::{Counters, ProviderCounters};
 use crate::delivery::Courier;
 use crate::faults::Faults;
@@ -43,6 +44,7 @@ pub(crate) struct World {
     /// `http://ADDR`, the start of every URL in a reply.
     pub(crate) origin: String,
     pub(crate) api_key: String,
+    pub(crate) accounts: Accounts,
     pub(crate) counters: Counters,
     pub(crate) faults: Faults,
     pub(crate) clock: Clock,

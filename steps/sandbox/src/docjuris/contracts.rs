@@ -12,6 +12,7 @@ use super::ops::{NewContract, NewTurn, add_contract, append_turn};
 use super::state::{CONTRACT_TYPES, Contract, ContractType, Import, Turn, extended_view};
 use crate::limits::{ITEMS_MAX, TAKE_MAX};
 use crate::multipart::File;
+use crate::options::Emulated;
 use crate::wire::{Call, Problem, Reply, clip};
 use crate::world::World;
 
@@ -29,10 +30,12 @@ const CONTRACT_ARGUMENTS: [&str; 8] = [
 const TURN_ARGUMENTS: [&str; 5] = ["currentTurnId", "source", "description", "extendedData", "tags"];
 
 pub(super) fn create(world: &mut World, call: &Call<'_>) -> Result<Reply, Problem> {
-    let mut input = Input::read(call, &CONTRACT_ARGUMENTS)?;
+    let others: Vec<&str> = world.accounts.values(Emulated::DocJuris, "counterparty_part").collect();
+    let allowed: Vec<&str> = CONTRACT_ARGUMENTS.iter().chain(&others).copied().collect();
+    let mut input = Input::read(call, &allowed)?;
     let kind = input.contract_type();
     // The form sample says `counterPartyName`, the list of arguments `counterParty`.
-    let name = input.name("counterParty").or_else(|| input.name("counterPartyName"));
+    let name = ["counterParty", "counterPartyName"].into_iter().chain(others).find_map(|name| input.name(name));
     let id = input.name("counterPartyId");
     let counterparty = match (name, id) {
         (Some(name), _) => Some(name),

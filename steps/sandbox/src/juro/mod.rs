@@ -15,6 +15,8 @@ pub(crate) mod v2;
 pub(crate) mod v3;
 mod webhook;
 
+pub(crate) use state::TEAM_ID;
+
 pub(crate) use ops::{
     Account, DESK, Verdict, contract_json, contracts_json, decide_approval, public_pdf, request_approval, sign_for,
 };

@@ -15,7 +15,7 @@ pub(super) const OWNER_NAME: &str = "Olive Owner";
 /// The username of that person; Juro's usernames are e-mail addresses.
 pub(super) const OWNER_USERNAME: &str = "olive.owner@sandbox.example";
 /// The only team of the account.
-pub(super) const TEAM_ID: &str = "sandbox-team";
+pub(crate) const TEAM_ID: &str = "sandbox-team";
 /// Its name.
 pub(super) const TEAM_NAME: &str = "Legal";
 

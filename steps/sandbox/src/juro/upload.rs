@@ -11,23 +11,37 @@ use super::templates::UPLOADED;
 use super::v3::reply_with;
 use super::webhook::Actor;
 use crate::limits::NAME_CHARS_MAX;
+use crate::options::Emulated;
 use crate::wire::{Call, Problem, Reply, clip};
 use crate::world::World;
 
-const PARTS: [&str; 4] = ["templateId", "name", "status", "owner"];
+/// The text parts, each with the setting of a client that calls it otherwise.
+const PARTS: [(&str, &str); 4] = [
+    ("templateId", "upload_template_part"),
+    ("name", "upload_name_part"),
+    ("status", "upload_status_part"),
+    ("owner", "upload_owner_part"),
+];
 
 /// `POST /contracts/upload`: parts `file`, and optionally `templateId`, `name`, `status` and `owner` (a username).
 pub(super) fn upload(world: &mut World, call: &Call<'_>) -> Result<Reply, Problem> {
     let form = call.multipart()?;
     let mut problems = Vec::new();
     for (part, text) in form.texts() {
-        if !PARTS.contains(&part) {
+        if !PARTS.iter().any(|(own, setting)| part == *own || world.accounts.has(Emulated::JuroV3, setting, part)) {
             problems.push(format!("{}: is no part of an upload", clip(part)));
         } else if text.chars().count() > NAME_CHARS_MAX {
             problems.push(format!("{part}: at most {NAME_CHARS_MAX} characters"));
         }
     }
-    let text = |part: &str| form.text(part).map(str::trim).filter(|text| !text.is_empty());
+    let called = |own: &'static str, setting: &str| -> Vec<&str> {
+        std::iter::once(own).chain(world.accounts.values(Emulated::JuroV3, setting)).collect()
+    };
+    let text = |own: &'static str| {
+        let setting = PARTS.iter().find(|(part, _)| *part == own).map_or("", |(_, setting)| setting);
+        let mut given = called(own, setting).into_iter().filter_map(|part| form.text(part)).map(str::trim);
+        given.find(|text| !text.is_empty())
+    };
     let status = match text("status") {
         None | Some("uploaded") => Status::Uploaded,
         Some("fully signed") => Status::FullySigned,
@@ -36,7 +50,7 @@ pub(super) fn upload(world: &mut World, call: &Call<'_>) -> Result<Reply, Proble
             Status::Uploaded
         }
     };
-    let file = form.file("file");
+    let file = called("file", "upload_file_part").into_iter().find_map(|part| form.file(part));
     match file {
         None => problems.push("file: is required".to_owned()),
         Some(file) if !file.content.starts_with(b"%PDF-") => problems.push("file: must be a PDF".to_owned()),

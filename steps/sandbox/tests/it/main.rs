@@ -1,5 +1,6 @@
 //! The sandbox as a client sees it: real HTTP on loopback, nothing reached into.
 
+mod accounts;
 mod bench;
 mod contract_signatures;
 mod control;
