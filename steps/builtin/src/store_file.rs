@@ -1,8 +1,9 @@
 //! `store_file`: makes a kept file visible under a path. Where that is, and what a path may be, is the file store's business.
 
-use crate::common::{acted, file_properties, files_error, parse, refuse_all};
+use crate::common::{acted, file_properties, files_error, invalid, parse, refuse_all};
 use crate::limits::FILE_PATH_CHARS_MAX;
 use async_trait::async_trait;
+use bytes::Bytes;
 use engross_step_api::{
     Completion, Connection, EffectClass, FileRef, Preview, Step, StepContext, StepError, StepKind, StepResult, StepSpec,
 };
@@ -17,8 +18,15 @@ pub(crate) struct StoreFile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Input {
-    file: FileRef,
+    file: Option<FileRef>,
+    // A content of null is a content: it is written as `null`.
+    #[serde(default, deserialize_with = "present")]
+    content: Option<Value>,
     path: String,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 impl StoreFile {
@@ -36,12 +44,16 @@ impl StoreFile {
                             "required": ["sha256", "size", "media_type"],
                             "description": "A file from another step's outputs: `{{ steps.download.outputs.file }}`."
                         },
+                        "content": {
+                            "description": "What is to be in the file, instead of `file`: a text as it is, anything else as JSON."
+                        },
                         "path": {
                             "type": "string", "minLength": 1, "maxLength": FILE_PATH_CHARS_MAX,
                             "description": "Where it is to be found, below the configured folder or bucket: `nda/{{ run.id }}.pdf`."
                         }
                     },
-                    "required": ["file", "path"],
+                    "required": ["path"],
+                    "oneOf": [{ "required": ["file"] }, { "required": ["content"] }],
                     "additionalProperties": false
                 }),
                 output: json!({
@@ -77,7 +89,12 @@ impl Step for StoreFile {
     }
 
     async fn execute(&self, context: &StepContext, input: &Value) -> Result<StepResult, StepError> {
-        let Input { file, path } = parse(input)?;
+        let Input { file, content, path } = parse(input)?;
+        let file = match (file, content) {
+            (Some(file), None) => file,
+            (None, Some(content)) => kept(context, content).await?,
+            (Some(_), Some(_)) | (None, None) => return Err(invalid("schema", "give either `file` or `content`")),
+        };
         check(&file, &path)?;
         let published = context.files.publish(&file, &path).await.map_err(|error| files_error(&error))?;
         let mut stored = json!({
@@ -93,6 +110,19 @@ impl Step for StoreFile {
         let url = input.get("path").and_then(Value::as_str).unwrap_or_default().to_string();
         Some(Preview { method: "FILE".to_string(), url, headers: Vec::new(), body: None })
     }
+}
+
+/// Keeps what the workflow itself writes. The same content is the same file, however often it is kept.
+async fn kept(context: &StepContext, content: Value) -> Result<FileRef, StepError> {
+    let (text, media_type) = match content {
+        Value::String(text) => (text, "text/plain; charset=utf-8"),
+        mut other => {
+            // Sorted here, since whether maps are sorted depends on what else is in the binary.
+            other.sort_all_objects();
+            (format!("{other:#}\n"), "application/json")
+        }
+    };
+    context.files.put(Bytes::from(text), media_type, None).await.map_err(|error| files_error(&error))
 }
 
 fn check(file: &FileRef, path: &str) -> Result<(), StepError> {
@@ -111,7 +141,6 @@ fn check(file: &FileRef, path: &str) -> Result<(), StepError> {
 mod tests {
     use super::*;
     use crate::testing::{self, check_schema, describe};
-    use bytes::Bytes;
 
     async fn kept(context: &StepContext, content: &'static str) -> Value {
         let file = context.files.put(Bytes::from_static(content.as_bytes()), "text/plain", None).await.unwrap();
@@ -132,6 +161,26 @@ mod tests {
         testing::check_output(&StoreFile::new(), &done.outputs);
         // What one step stored, another may store elsewhere.
         check_schema(&StoreFile::new(), json!({ "file": done.outputs["file"], "path": "b.txt" }), "fits");
+    }
+
+    #[tokio::test]
+    async fn what_a_workflow_writes_is_stored_as_text_or_json() {
+        let context = testing::context();
+        for (content, media_type, size) in [
+            (json!("id,name\n"), "text/plain; charset=utf-8", 8),
+            (json!({ "b": [1], "a": null }), "application/json", 36),
+            (Value::Null, "application/json", 5),
+        ] {
+            let with = json!({ "content": content, "path": format!("of/{size}") });
+            check_schema(&StoreFile::new(), with.clone(), "fits");
+            let Ok(StepResult::Done(done)) = StoreFile::new().execute(&context, &with).await else { panic!("{with}") };
+            let file = &done.outputs["file"];
+            assert_eq!((&file["media_type"], &file["size"]), (&json!(media_type), &json!(size)), "{with}");
+            testing::check_output(&StoreFile::new(), &done.outputs);
+        }
+        let both = json!({ "content": 1, "file": kept(&context, "hello").await, "path": "a" });
+        check_schema(&StoreFile::new(), both, "refused at /");
+        check_schema(&StoreFile::new(), json!({ "path": "a" }), "refused at /");
     }
 
     #[tokio::test]

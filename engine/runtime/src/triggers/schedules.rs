@@ -226,7 +226,8 @@ impl Turn<'_> {
     }
 
     async fn start(&mut self, run: RunId, at: Timestamp) -> Result<(), Error> {
-        let scope = json!({ "trigger": { "scheduled_at": at.to_string() } });
+        let previous = self.progress.last_at.map(|at| at.to_string());
+        let scope = json!({ "trigger": { "scheduled_at": at.to_string(), "previous_at": previous } });
         match firing::begin(self.engine, self.armed, run, &scope, SCHEDULE_REQUESTER).await? {
             Fired::Run(run) => {
                 self.progress.last_run = Some(run);

@@ -341,3 +341,17 @@ async fn an_event_whose_data_do_not_fit_is_settled_and_told() {
     assert!(view.note.unwrap_or_default().contains("`name` must be a string"), "it is told");
     assert_eq!((view.kind.as_str(), view.when.as_str()), ("event", "on crm/won"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_firing_knows_the_one_before_it_that_started_a_run() {
+    let workflow = hourly("").replace("inputs: { at: {", "inputs: { since: { type: string }, at: {").replace(
+        "at: \"{{ trigger.scheduled_at }}\"",
+        "at: \"{{ trigger.scheduled_at }}\", since: \"{{ trigger.previous_at | default(value='ever', boolean=true) }}\"",
+    );
+    let world = world(&workflow).await;
+    for _ in 0..3 {
+        pass(&world, HOUR).await;
+        world.until_over(runs(&world).last().unwrap()).await;
+    }
+    assert_eq!(inputs(&world, "since"), ["ever", "2023-11-14T23:00:00.000Z", "2023-11-15T00:00:00.000Z"]);
+}
