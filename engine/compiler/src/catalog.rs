@@ -3,6 +3,7 @@
 //! The compiler knows no plugin. Whoever calls it brings the promises of those that are built in or configured.
 
 use engross_core::{EffectClass, StepSpec};
+use engross_source::SourceFile;
 use serde_json::Value;
 
 /// The operations and connections that workflows are checked against.
@@ -24,6 +25,16 @@ pub trait Catalog {
     /// What is allowed and probably not meant in a step's own `with`, each with the JSON pointer of the value inside `with` that it
     /// is about. `templates` as for [`Catalog::effect`]: of what they compute, nothing is said.
     fn advice(&self, _uses: &str, _with: &Value, _templates: &[String]) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// The file of the workflow that the file at `from` means by `name`. Its own `name` is that, and its path is always the same.
+    fn workflow(&self, _from: &str, _name: &str) -> Option<SourceFile> {
+        None
+    }
+
+    /// The names of all workflows that the file at `from` can start, for "did you mean".
+    fn workflows(&self, _from: &str) -> Vec<String> {
         Vec::new()
     }
 

@@ -46,6 +46,13 @@ codes! {
     SCHEDULE = "E0240", "a schedule cannot be read";
     NEVER_FIRES = "E0241", "a schedule never fires";
     TRIGGER_INPUTS = "E0242", "the inputs of a trigger do not fit the workflow";
+    FOREACH_ITEMS = "E0250", "`foreach` has no list of items";
+    FOREACH_KEY = "E0251", "the key of an item does not tell it from the others";
+    GROUP = "E0252", "the group of a run is no text";
+    UNKNOWN_WORKFLOW = "E0260", "a workflow that is to be started is not known";
+    CHILD_BROKEN = "E0261", "a workflow that is to be started has mistakes";
+    STARTS_ITSELF = "E0262", "workflows start each other in a circle";
+    TOO_MANY_LEVELS = "E0263", "workflows start each other over too many levels";
     PLAN = "E0298", "the plan cannot be built";
     TOO_MANY_FINDINGS = "E0299", "there are more findings than are shown";
     TEMPLATE_SYNTAX = "E0301", "a template is not well formed";
@@ -65,6 +72,7 @@ codes! {
     CONDITION = "E0317", "`if` is not one whole expression";
     CONDITION_TYPE = "E0318", "`if` is neither true nor false";
     KINDS = "E0319", "an expression puts together what does not fit";
+    UNKNOWN_ITEM = "E0320", "a reference names what an item does not have";
     UNHANDLED_OUTCOME = "W0401", "nobody handles how a wait may end";
     WAITS_FOR_EVER = "W0402", "a step may wait for ever";
     MAYBE_ABSENT = "W0403", "a value may be absent";

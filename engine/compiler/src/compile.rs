@@ -1,19 +1,22 @@
 //! The order in which a file is compiled: load, read, look through templates, apply the rules, build.
 
 use crate::catalog::Catalog;
+use crate::facts::facts;
+use crate::family::{Facts, Family};
 use crate::findings::{Findings, cap};
 use crate::model::{self, Workflow};
 use crate::plan;
 use crate::rules::triggers::Trigger;
 use crate::rules::{
-    absent, advice, connections, cycles, edges, expressions, input_schemas, mixed, needs, operations, reach,
-    references, secrets, triggers, waits, with,
+    absent, advice, children, connections, cycles, edges, expressions, foreach, input_schemas, mixed, needs,
+    operations, reach, references, secrets, triggers, waits, with,
 };
 use crate::templates;
 use crate::typing::schema_of;
 use crate::unit::Unit;
-use engross_core::Plan;
+use engross_core::{Plan, StepSpec};
 use engross_source::{Diagnostic, Limits, Node, SourceFile, load};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -39,29 +42,41 @@ pub struct Compiled {
 /// Every error and every warning of the file, sorted by place and bounded in number; at least one is an error. What the loader
 /// refuses (no YAML, too large, aliases, duplicate keys) comes alone, because there is no workflow to check then.
 pub fn compile(file: &SourceFile, catalog: &dyn Catalog) -> Result<Compiled, Vec<Diagnostic>> {
+    compile_in(file, &Family::new(catalog)).map(|(compiled, _)| compiled)
+}
+
+/// The same for one of a family.
+pub(crate) fn compile_in(file: &SourceFile, family: &Family<'_>) -> Result<(Compiled, Facts), Vec<Diagnostic>> {
     let root = load(file, &Limits::default()).map_err(|mut found| {
         cap(&mut found);
         found
     })?;
     let root = model::compensate::lift(root);
     let mut findings = Findings::new(file);
-    let checked = check(&root, catalog, &mut findings);
+    let checked = check(&root, family, &mut findings);
     match checked {
-        Some((plan, triggers)) if !findings.has_errors() => {
-            Ok(Compiled { plan, triggers, warnings: findings.into_vec(), source: file.clone() })
+        Some((plan, triggers, facts)) if !findings.has_errors() => {
+            Ok((Compiled { plan, triggers, warnings: findings.into_vec(), source: file.clone() }, facts))
         }
         _ => Err(findings.into_vec()),
     }
 }
 
-fn check<'a>(root: &'a Node, catalog: &'a dyn Catalog, findings: &mut Findings<'a>) -> Option<(Plan, Vec<Trigger>)> {
+fn check<'a>(
+    root: &'a Node,
+    family: &'a Family<'_>,
+    findings: &mut Findings<'a>,
+) -> Option<(Plan, Vec<Trigger>, Facts)> {
     let workflow = model::read(root, findings)?;
-    let unit = resolve(workflow, catalog, findings);
+    family.enter(workflow.name);
+    let unit = resolve(workflow, family, findings);
+    family.leave();
     with::check(&unit, findings);
     advice::check(&unit, findings);
     let connections = connections::resolve(&unit, findings);
     mixed::check(&unit, &connections, findings);
     secrets::check(&unit, findings);
+    foreach::check(&unit, findings);
     let triggers = triggers::check(&unit, findings);
     let mut edges = needs::resolve(&unit, findings);
     let uses = references::check(&unit, findings);
@@ -74,23 +89,48 @@ fn check<'a>(root: &'a Node, catalog: &'a dyn Catalog, findings: &mut Findings<'
     if findings.has_errors() {
         return None;
     }
-    Some((plan::build(unit, edges, connections, findings)?, triggers))
+    let facts = facts(&unit, &edges);
+    Some((plan::build(unit, edges, connections, findings)?, triggers, facts))
 }
 
 /// What the rules look at: the workflow with the promises of its operations and the schemas of its values.
-fn resolve<'a>(workflow: Workflow<'a>, catalog: &'a dyn Catalog, findings: &mut Findings<'a>) -> Unit<'a> {
+fn resolve<'a>(workflow: Workflow<'a>, family: &'a Family<'_>, findings: &mut Findings<'a>) -> Unit<'a> {
+    let catalog = family.catalog;
     let inputs = input_schemas::check(&workflow, findings);
     let templates = templates::collect(&workflow, findings);
     let specs = operations::resolve(&workflow, catalog, findings);
-    let outputs = specs
+    let children = children::resolve(&workflow, &specs, family, findings);
+    let promises: BTreeMap<usize, StepSpec> = children
+        .iter()
+        .filter_map(|(step, child)| Some((*step, children::promise((*specs.get(*step)?)?, child))))
+        .collect();
+    let outputs: Vec<Option<Cow<'a, Value>>> = specs
         .iter()
         .zip(&templates.withs)
-        .map(|(spec, with)| {
+        .enumerate()
+        .map(|(step, (spec, with))| {
             let spec = (*spec)?;
-            Some(if spec.uses == SET { Cow::Owned(schema_of(with)) } else { Cow::Borrowed(&spec.output) })
+            Some(match promises.get(&step) {
+                Some(promise) => Cow::Owned(promise.output.clone()),
+                None if spec.uses == SET => Cow::Owned(schema_of(with)),
+                None => Cow::Borrowed(&spec.output),
+            })
         })
+        .collect();
+    let wholes = workflow
+        .steps
+        .iter()
+        .zip(&specs)
+        .zip(&outputs)
+        .enumerate()
+        .filter(|(_, ((step, _), _))| step.foreach.is_some())
+        .filter_map(|(index, ((_, spec), output))| Some((index, foreach::whole((*spec)?, output.as_deref()?))))
         .collect();
     let positions: BTreeMap<&str, usize> =
         workflow.steps.iter().enumerate().map(|(index, step)| (step.key.text.as_str(), index)).collect();
-    Unit { catalog, workflow, templates, specs, positions, inputs, outputs }
+    let items = BTreeMap::new();
+    let mut unit =
+        Unit { catalog, workflow, templates, specs, children, promises, wholes, items, positions, inputs, outputs };
+    unit.items = foreach::items(&unit);
+    unit
 }

@@ -10,6 +10,8 @@ mod catalog;
 mod codes;
 mod compile;
 mod expr;
+mod facts;
+mod family;
 mod findings;
 mod inputs;
 pub mod limits;

@@ -18,6 +18,12 @@ pub(crate) enum Place {
     Title,
     /// `run.key`.
     RunKey,
+    /// `run.concurrency.group`.
+    Group,
+    /// `foreach.items` of the step at this position.
+    Items(usize),
+    /// `foreach.key` of the step at this position.
+    ItemKey(usize),
     /// `with` of the step at this position.
     With(usize),
     /// `if` of the step at this position.
@@ -36,9 +42,10 @@ impl Place {
     /// The step it belongs to.
     pub(crate) fn step(self) -> Option<usize> {
         match self {
-            Self::With(step) | Self::Condition(step) => Some(step),
+            Self::With(step) | Self::Condition(step) | Self::Items(step) | Self::ItemKey(step) => Some(step),
             Self::Title
             | Self::RunKey
+            | Self::Group
             | Self::Output
             | Self::TriggerInputs(_)
             | Self::TriggerId(_)
@@ -50,7 +57,14 @@ impl Place {
     pub(crate) fn trigger(self) -> Option<usize> {
         match self {
             Self::TriggerInputs(trigger) | Self::TriggerId(trigger) | Self::TriggerCondition(trigger) => Some(trigger),
-            Self::Title | Self::RunKey | Self::With(_) | Self::Condition(_) | Self::Output => None,
+            Self::Title
+            | Self::RunKey
+            | Self::Group
+            | Self::Items(_)
+            | Self::ItemKey(_)
+            | Self::With(_)
+            | Self::Condition(_)
+            | Self::Output => None,
         }
     }
 }
@@ -85,13 +99,22 @@ pub(crate) struct Templates<'a> {
     pub(crate) sites: Vec<Site<'a>>,
     pub(crate) title: Option<Expr>,
     pub(crate) key: Option<Template>,
+    pub(crate) group: Option<Expr>,
     /// For each step.
     pub(crate) withs: Vec<Expr>,
     /// For each step.
     pub(crate) conditions: Vec<Option<Template>>,
+    /// For each step.
+    pub(crate) foreach: Vec<Option<ForeachTemplates>>,
     pub(crate) outputs: Vec<(&'a str, Expr)>,
     /// For each trigger.
     pub(crate) triggers: Vec<TriggerTemplates>,
+}
+
+/// The expressions of one `foreach`.
+pub(crate) struct ForeachTemplates {
+    pub(crate) items: Expr,
+    pub(crate) key: Option<Expr>,
 }
 
 /// The expressions of one trigger.
@@ -105,7 +128,9 @@ pub(crate) struct TriggerTemplates {
 pub(crate) fn collect<'a>(workflow: &Workflow<'a>, findings: &mut Findings<'a>) -> Templates<'a> {
     let mut reader = Reader { findings, checker: SyntaxChecker::new(), sites: Vec::new(), path: Vec::new() };
     let title = workflow.title.map(|node| reader.expr(Place::Title, node));
-    let key = workflow.key.map(|node| reader.template(Place::RunKey, node));
+    let key = workflow.run.key.map(|node| reader.template(Place::RunKey, node));
+    let group = workflow.run.concurrency.map(|(node, _)| reader.expr(Place::Group, node));
+    let mut foreach = Vec::with_capacity(workflow.steps.len());
     let mut withs = Vec::with_capacity(workflow.steps.len());
     let mut conditions = Vec::with_capacity(workflow.steps.len());
     for (index, step) in workflow.steps.iter().enumerate() {
@@ -113,6 +138,14 @@ pub(crate) fn collect<'a>(workflow: &Workflow<'a>, findings: &mut Findings<'a>) 
             Some(node) => reader.expr(Place::With(index), node),
             None => Expr::Literal(serde_json::json!({})),
         });
+        foreach.push(step.foreach.as_ref().map(|foreach| {
+            ForeachTemplates {
+                items: foreach
+                    .items
+                    .map_or(Expr::Literal(serde_json::json!([])), |node| reader.expr(Place::Items(index), node)),
+                key: foreach.key.map(|node| reader.expr(Place::ItemKey(index), node)),
+            }
+        }));
         conditions.push(step.condition.and_then(|node| reader.condition(Place::Condition(index), node)));
     }
     let outputs = workflow
@@ -127,7 +160,7 @@ pub(crate) fn collect<'a>(workflow: &Workflow<'a>, findings: &mut Findings<'a>) 
         .collect();
     let triggers =
         workflow.triggers.iter().enumerate().map(|(index, trigger)| reader.trigger(index, trigger)).collect();
-    Templates { sites: reader.sites, title, key, withs, conditions, outputs, triggers }
+    Templates { sites: reader.sites, title, key, group, withs, conditions, foreach, outputs, triggers }
 }
 
 struct Reader<'a, 'f> {

@@ -1,15 +1,17 @@
 //! One workflow while it is checked: what was read, and what the rules know of it by then. Plain data; the rules decide.
 
 use crate::catalog::Catalog;
+use crate::family::Child;
 use crate::findings::Findings;
 use crate::model::Workflow;
-use crate::templates::{Site, Templates};
+use crate::templates::{Place, Site, Templates};
 use engross_core::{Need, StepSpec};
 use engross_source::Span;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::rc::Rc;
 
 /// What rules look at.
 pub(crate) struct Unit<'a> {
@@ -18,12 +20,30 @@ pub(crate) struct Unit<'a> {
     pub(crate) templates: Templates<'a>,
     /// The promise of each step's operation, where it is known.
     pub(crate) specs: Vec<Option<&'a StepSpec>>,
+    /// The workflow that a step starts, where it can be had.
+    pub(crate) children: BTreeMap<usize, Rc<Child>>,
+    /// The promises of those that start a workflow: what they take and leave is that workflow's.
+    pub(crate) promises: BTreeMap<usize, StepSpec>,
+    /// The promise of the whole, for each step that is done for a list of items.
+    pub(crate) wholes: BTreeMap<usize, StepSpec>,
+    /// What `item` is, for each of these steps.
+    pub(crate) items: BTreeMap<usize, Item>,
     /// The position of each step.
     pub(crate) positions: BTreeMap<&'a str, usize>,
     /// The schema of all inputs.
     pub(crate) inputs: Value,
-    /// The schema of each step's outputs, where it is known.
+    /// The schema of what each step's operation leaves, where it is known.
     pub(crate) outputs: Vec<Option<Cow<'a, Value>>>,
+}
+
+/// What `item` is in a step that is done for each item of a list.
+pub(crate) struct Item {
+    /// Its schema, which stands alone.
+    pub(crate) schema: Value,
+    /// Whether the list comes from what other steps left, rather than from the inputs or the file.
+    pub(crate) of_answer: bool,
+    /// Whether the list is written out.
+    pub(crate) written: bool,
 }
 
 impl<'a> Unit<'a> {
@@ -32,9 +52,48 @@ impl<'a> Unit<'a> {
         self.workflow.steps.get(step).map_or("", |step| step.key.text.as_str())
     }
 
-    /// The promise of the step at a position.
-    pub(crate) fn spec(&self, step: usize) -> Option<&'a StepSpec> {
-        self.specs.get(step).copied().flatten()
+    /// The promise of the operation of the step at a position.
+    pub(crate) fn spec(&self, step: usize) -> Option<&StepSpec> {
+        self.promises.get(&step).or_else(|| self.specs.get(step).copied().flatten())
+    }
+
+    /// The promise of the step at a position as other steps see it: that of the whole, if it is done for each item of a list.
+    pub(crate) fn ends(&self, step: usize) -> Option<&StepSpec> {
+        self.wholes.get(&step).or_else(|| self.spec(step))
+    }
+
+    /// The promise of `target` as the step at a position sees it: what undoes an item sees that item.
+    pub(crate) fn ends_for(&self, viewer: Option<usize>, target: usize) -> Option<&StepSpec> {
+        if viewer.is_some_and(|viewer| self.undone_by(viewer) == Some(target)) {
+            return self.spec(target);
+        }
+        self.ends(target)
+    }
+
+    /// The schema of the outputs of `target` as the step at a position sees them.
+    pub(crate) fn outputs_for(&self, viewer: Option<usize>, target: usize) -> Option<&Value> {
+        match self.wholes.get(&target) {
+            Some(whole) if viewer.and_then(|viewer| self.undone_by(viewer)) != Some(target) => Some(&whole.output),
+            _ => self.outputs.get(target)?.as_deref(),
+        }
+    }
+
+    /// The step that the one at a position undoes.
+    pub(crate) fn undone_by(&self, step: usize) -> Option<usize> {
+        let undone = self.workflow.steps.get(step)?.undoes.as_ref()?;
+        self.positions.get(undone.as_str()).copied()
+    }
+
+    /// The step for whose items the site is computed, if it is.
+    pub(crate) fn item_step(&self, site: &Site<'_>) -> Option<usize> {
+        let (Place::With(step) | Place::ItemKey(step)) = site.place else { return None };
+        let step = self.undone_by(step).unwrap_or(step);
+        self.workflow.steps.get(step).filter(|step| step.foreach.is_some()).map(|_| step)
+    }
+
+    /// What `item` is at this site.
+    pub(crate) fn item(&self, site: &Site<'_>) -> Option<&Item> {
+        self.items.get(&self.item_step(site)?)
     }
 
     /// All step ids in the order of the file.

@@ -59,6 +59,12 @@ impl Kinds {
         names.into_iter().map(one).fold(Self(0), Self::or)
     }
 
+    /// The names of JSON types. One that may have a fraction or none is a `number`.
+    pub(crate) fn names(self) -> Vec<&'static str> {
+        let named = NAMES.iter().filter(|(kind, _)| self.holds(*kind)).map(|(_, name)| *name);
+        named.filter(|name| !(self.holds(NUMBER) && *name == "integer")).collect()
+    }
+
     /// "a string or null".
     pub(crate) fn words(self) -> String {
         let mut names: Vec<&str> =

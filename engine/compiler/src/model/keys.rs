@@ -7,23 +7,11 @@ use engross_source::diagnostic::quoted;
 use engross_source::yaml::Entry;
 use engross_source::{Node, Span, Value};
 
-/// A key of the language that is not built yet, and what to do without it.
-pub(super) type Unbuilt = (&'static str, &'static str);
-
-/// Reports every key of `node` that is not part of the language, and every one that is not built yet.
-pub(super) fn check_keys(findings: &mut Findings<'_>, node: &Node, what: &str, known: &[&str], unbuilt: &[Unbuilt]) {
+/// Reports every key of `node` that is not part of the language.
+pub(super) fn check_keys(findings: &mut Findings<'_>, node: &Node, what: &str, known: &[&str]) {
     for entry in node.as_mapping().into_iter().flatten() {
         let key = entry.key.text.as_str();
         if known.contains(&key) {
-            continue;
-        }
-        if let Some((_, instead)) = unbuilt.iter().find(|(name, _)| *name == key) {
-            findings.report(
-                codes::NOT_BUILT,
-                entry.key.span,
-                format!("`{key}` is not built yet: {instead}"),
-                Some("remove it; nothing in a workflow is ignored".to_owned()),
-            );
             continue;
         }
         let hint = findings.names_hint(key, known, "keys");
@@ -84,7 +72,7 @@ pub(super) fn scalar<'a>(findings: &mut Findings<'_>, node: &'a Node, what: &str
     let found = text(findings, node, what)?;
     if has_marker(found) {
         let message = format!("{what} must be written out: no template is computed here");
-        let hint = "templates stand in `title`, `run.key`, `if`, under `with` and under `outputs`".to_owned();
+        let hint = "templates stand in `title`, `run.key`, `run.concurrency.group`, `if`, `foreach`, under `with` and under `outputs`".to_owned();
         findings.report(codes::TEMPLATE_PLACE, node.span, message, Some(hint));
         return None;
     }

@@ -4,43 +4,51 @@
 //! out, so that the rest is checked all the same.
 
 pub(crate) mod compensate;
+mod foreach;
 mod keys;
 mod needs;
 mod settings;
 mod step;
 mod triggers;
 
+pub(crate) use foreach::Foreach;
 pub(crate) use needs::{NeedItem, NeedName};
 pub(crate) use step::Step;
 pub(crate) use triggers::{Kind as TriggerKind, Trigger as WrittenTrigger};
 
 use crate::codes;
 use crate::findings::Findings;
-use engross_core::limits::STEPS_MAX;
+use engross_core::limits::{GROUP_RUNS_MAX, STEPS_MAX};
 use engross_core::{OnError, RetryPolicy};
 use engross_source::yaml::Entry;
 use engross_source::{Node, Span, Value};
-use keys::{Unbuilt, check_keys, entries, require, scalar, text};
+use keys::{check_keys, entries, require, scalar, text};
 
 /// The version of the language this compiler knows.
 pub(crate) const LANGUAGE: &str = "engross/v1";
 
 const KEYS: [&str; 9] = ["schema", "name", "title", "inputs", "triggers", "run", "defaults", "steps", "outputs"];
-const RUN_KEYS: [&str; 2] = ["key", "timeout"];
-const RUN_UNBUILT: [Unbuilt; 1] = [("concurrency", "`run.key` keeps a second start from making a second run")];
+const RUN_KEYS: [&str; 3] = ["key", "timeout", "concurrency"];
 
 /// A workflow as written.
 pub(crate) struct Workflow<'a> {
     pub(crate) name: &'a str,
     pub(crate) title: Option<&'a Node>,
     pub(crate) inputs: &'a [Entry],
-    /// `run.key`.
-    pub(crate) key: Option<&'a Node>,
-    /// `run.timeout`, in milliseconds.
-    pub(crate) timeout_ms: Option<u64>,
+    pub(crate) run: Run<'a>,
     pub(crate) triggers: Vec<WrittenTrigger<'a>>,
     pub(crate) steps: Vec<Step<'a>>,
     pub(crate) outputs: &'a [Entry],
+}
+
+/// `run` as written.
+#[derive(Default)]
+pub(crate) struct Run<'a> {
+    pub(crate) key: Option<&'a Node>,
+    /// In milliseconds.
+    pub(crate) timeout_ms: Option<u64>,
+    /// The group of a run, and how many runs of one may be at work.
+    pub(crate) concurrency: Option<(&'a Node, u32)>,
 }
 
 /// Reads the tree. Nothing is returned only when the file is no mapping at all.
@@ -50,7 +58,7 @@ pub(crate) fn read<'a>(root: &'a Node, findings: &mut Findings<'a>) -> Option<Wo
         findings.report(codes::WRONG_KIND, root.span, message, Some(format!("start with `schema: {LANGUAGE}`")));
         return None;
     }
-    check_keys(findings, root, "a workflow", &KEYS, &[]);
+    check_keys(findings, root, "a workflow", &KEYS);
     let start = Span::at(0);
     version(findings, root, start);
     let name = require(findings, root, "name", "a workflow", start, "name: mutual_nda").and_then(|node| {
@@ -61,11 +69,11 @@ pub(crate) fn read<'a>(root: &'a Node, findings: &mut Findings<'a>) -> Option<Wo
     let title = root.get("title").filter(|node| text(findings, node, "`title`").is_some());
     let inputs = named(findings, root, "inputs", "an input's name");
     let triggers = triggers::read(findings, root);
-    let (key, timeout_ms) = run(findings, root);
+    let run = run(findings, root);
     let defaults = defaults(findings, root);
     let steps = steps(findings, root, start, &defaults);
     let outputs = named(findings, root, "outputs", "an output's name");
-    Some(Workflow { name: name.unwrap_or_default(), title, inputs, key, timeout_ms, triggers, steps, outputs })
+    Some(Workflow { name: name.unwrap_or_default(), title, inputs, run, triggers, steps, outputs })
 }
 
 fn version(findings: &mut Findings<'_>, root: &Node, start: Span) {
@@ -87,16 +95,41 @@ fn named<'a>(findings: &mut Findings<'_>, root: &'a Node, key: &str, what: &str)
     found
 }
 
-fn run<'a>(findings: &mut Findings<'_>, root: &'a Node) -> (Option<&'a Node>, Option<u64>) {
-    let Some(node) = root.get("run") else { return (None, None) };
+fn run<'a>(findings: &mut Findings<'_>, root: &'a Node) -> Run<'a> {
+    let Some(node) = root.get("run") else { return Run::default() };
     if node.as_mapping().is_none() {
         entries(findings, node, "`run`");
-        return (None, None);
+        return Run::default();
     }
-    check_keys(findings, node, "`run`", &RUN_KEYS, &RUN_UNBUILT);
+    check_keys(findings, node, "`run`", &RUN_KEYS);
     let key = node.get("key").filter(|key| text(findings, key, "`run.key`").is_some());
-    let timeout = node.get("timeout").and_then(|node| settings::span(findings, node, "`run.timeout`"));
-    (key, timeout)
+    let timeout_ms = node.get("timeout").and_then(|node| settings::span(findings, node, "`run.timeout`"));
+    let concurrency =
+        node.get("concurrency").and_then(|given| concurrency(findings, given, key_span(node, "concurrency")));
+    Run { key, timeout_ms, concurrency }
+}
+
+fn concurrency<'a>(findings: &mut Findings<'_>, node: &'a Node, span: Span) -> Option<(&'a Node, u32)> {
+    const WHAT: &str = "`run.concurrency`";
+    if node.as_mapping().is_none() {
+        entries(findings, node, WHAT);
+        return None;
+    }
+    check_keys(findings, node, WHAT, &["group", "limit"]);
+    let example = "group: \"{{ inputs.counterparty.email }}\"";
+    let group = require(findings, node, "group", WHAT, span, example)
+        .filter(|group| text(findings, group, "`run.concurrency.group`").is_some());
+    let limit = node.get("limit").map(|given| {
+        let value = given.as_i64().and_then(|n| u32::try_from(n).ok());
+        let value = value.filter(|n| (1..=GROUP_RUNS_MAX).contains(n));
+        if value.is_none() {
+            let message = format!("`run.concurrency.limit` is a whole number from 1 to {GROUP_RUNS_MAX}");
+            let hint = "it is how many runs of one group may be at work at once; 1 where it is not given".to_owned();
+            findings.report(codes::VALUE, given.span, message, Some(hint));
+        }
+        value.unwrap_or(1)
+    });
+    Some((group?, limit.unwrap_or(1)))
 }
 
 /// What holds for every step that does not say otherwise.
@@ -113,7 +146,7 @@ fn defaults(findings: &mut Findings<'_>, root: &Node) -> Defaults {
         entries(findings, node, "`defaults`");
         return defaults;
     }
-    check_keys(findings, node, "`defaults`", &["retry", "on_error"], &[]);
+    check_keys(findings, node, "`defaults`", &["retry", "on_error"]);
     if let Some(retry) = node.get("retry") {
         defaults.retry = settings::retry(findings, retry, &defaults.retry);
     }

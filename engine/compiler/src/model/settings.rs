@@ -40,7 +40,7 @@ pub(super) fn retry(findings: &mut Findings<'_>, node: &Node, base: &RetryPolicy
         entries(findings, node, "`retry`");
         return policy;
     }
-    check_keys(findings, node, "`retry`", &["attempts", "initial", "factor", "max", "jitter"], &[]);
+    check_keys(findings, node, "`retry`", &["attempts", "initial", "factor", "max", "jitter"]);
     if let Some(attempts) = node.get("attempts") {
         let value = attempts.as_i64().and_then(|n| u32::try_from(n).ok()).filter(|n| (1..=ATTEMPTS_MAX).contains(n));
         match value {

@@ -1,7 +1,8 @@
 //! One step as written.
 
 use super::compensate::COMPENSATE;
-use super::keys::{Unbuilt, check_keys, check_name, entries, require, scalar};
+use super::foreach::{self, FOREACH, Foreach};
+use super::keys::{check_keys, check_name, entries, require, scalar};
 use super::needs::{self, NeedItem};
 use super::{Defaults, settings};
 use crate::findings::Findings;
@@ -9,8 +10,8 @@ use engross_core::{OnError, PlanStep, RetryPolicy, StepId};
 use engross_source::yaml::{Entry, Key};
 use engross_source::{Node, Span};
 
-const KEYS: [&str; 9] = ["uses", "with", "needs", "if", "retry", "timeout", "on_error", "connection", COMPENSATE];
-const UNBUILT: [Unbuilt; 1] = [("foreach", "write one step for each item")];
+const KEYS: [&str; 10] =
+    ["uses", "with", "needs", "if", FOREACH, "retry", "timeout", "on_error", "connection", COMPENSATE];
 
 /// What a step that undoes another may say: when it runs is not its own to say.
 const UNDOING_KEYS: [&str; 6] = ["uses", "with", "retry", "timeout", "on_error", "connection"];
@@ -29,6 +30,8 @@ pub(crate) struct Step<'a> {
     pub(crate) with_misspelt: bool,
     pub(crate) needs: Vec<NeedItem<'a>>,
     pub(crate) condition: Option<&'a Node>,
+    /// For what list it is done, once for each item.
+    pub(crate) foreach: Option<Foreach<'a>>,
     pub(crate) retry: RetryPolicy,
     /// In milliseconds, with the place of the key.
     pub(crate) timeout: Option<(u64, Span)>,
@@ -56,9 +59,9 @@ pub(super) fn read<'a>(findings: &mut Findings<'a>, entry: &'a Entry, defaults: 
         entries(findings, node, "a step");
     }
     if undoes.is_some() {
-        check_keys(findings, node, "`compensate`", &UNDOING_KEYS, &[]);
+        check_keys(findings, node, "`compensate`", &UNDOING_KEYS);
     } else {
-        check_keys(findings, node, "a step", &KEYS, &UNBUILT);
+        check_keys(findings, node, "a step", &KEYS);
     }
     if let Some(compensate) = node.get(COMPENSATE).filter(|compensate| compensate.as_mapping().is_none()) {
         entries(findings, compensate, "`compensate`");
@@ -74,6 +77,10 @@ pub(super) fn read<'a>(findings: &mut Findings<'a>, entry: &'a Entry, defaults: 
     });
     let fallback = uses.map_or(key.span, |(_, span)| span);
     let condition = node.get("if");
+    let foreach = node
+        .get(FOREACH)
+        .filter(|_| undoes.is_none())
+        .map(|foreach| foreach::read(findings, foreach, super::key_span(node, FOREACH)));
     let needs = node.get("needs").map(|node| needs::read(findings, node)).unwrap_or_default();
     let retry = node
         .get("retry")
@@ -89,6 +96,7 @@ pub(super) fn read<'a>(findings: &mut Findings<'a>, entry: &'a Entry, defaults: 
         with_span: with_entry.map_or(fallback, |entry| entry.key.span),
         needs,
         condition,
+        foreach,
         retry,
         timeout: timeout.map(|ms| (ms, super::key_span(node, "timeout"))),
         // What cannot be undone waits for a person, whatever other failures mean.

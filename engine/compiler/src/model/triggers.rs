@@ -42,7 +42,7 @@ pub(super) fn read<'a>(findings: &mut Findings<'a>, root: &'a Node) -> Vec<Trigg
     let Some(node) = root.get("triggers") else { return Vec::new() };
     let mut found = Vec::new();
     if node.as_mapping().is_some() {
-        check_keys(findings, node, "`triggers`", &["schedule", "event"], &[]);
+        check_keys(findings, node, "`triggers`", &["schedule", "event"]);
     }
     for entry in entries(findings, node, "`triggers`") {
         let is_schedule = match entry.key.text.as_str() {
@@ -73,7 +73,7 @@ fn schedule<'a>(findings: &mut Findings<'a>, node: &'a Node, span: Span) -> Opti
     if !is_mapping(findings, node, WHAT) {
         return None;
     }
-    check_keys(findings, node, WHAT, &SCHEDULE_KEYS, &[]);
+    check_keys(findings, node, WHAT, &SCHEDULE_KEYS);
     let cron = require(findings, node, "cron", WHAT, span, "cron: \"0 9 * * 1\"")
         .filter(|node| scalar(findings, node, "`cron`").is_some());
     let timezone = node.get("timezone").filter(|node| scalar(findings, node, "`timezone`").is_some());
@@ -91,7 +91,7 @@ fn event<'a>(findings: &mut Findings<'a>, node: &'a Node, span: Span) -> Option<
     if !is_mapping(findings, node, WHAT) {
         return None;
     }
-    check_keys(findings, node, WHAT, &EVENT_KEYS, &[]);
+    check_keys(findings, node, WHAT, &EVENT_KEYS);
     let name = require(findings, node, "type", WHAT, span, "type: crm/opportunity.won").and_then(|node| {
         let name = scalar(findings, node, "`type`")?;
         let is_good = !name.trim().is_empty()

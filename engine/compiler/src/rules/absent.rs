@@ -79,10 +79,11 @@ fn reference_at<'s>(site: &'s Site<'_>, used: &Use) -> Option<&'s Reference> {
 /// Reports a reference to a part of an input that its schema does not promise. What an operation's answer lacks is left to the
 /// run: the step that needs it fails before it has done anything, which is what its author would have it do.
 fn part(unit: &Unit<'_>, site: &Site<'_>, reference: &Reference, there: &[Vec<&Segment>], findings: &mut Findings<'_>) {
-    if !matches!(reference.segments.first(), Some((Segment::Key(name), _)) if name == "inputs") {
-        return;
-    }
-    let root = &unit.inputs;
+    let (root, item) = match (reference.segments.first(), unit.item(site)) {
+        (Some((Segment::Key(name), _)), _) if name == "inputs" => (&unit.inputs, None),
+        (Some((Segment::Key(name), _)), Some(item)) if name == "item" && !item.of_answer => (&item.schema, Some(item)),
+        _ => return,
+    };
     let mut schema = root;
     for (index, (segment, range)) in reference.segments.iter().enumerate().skip(1) {
         let so_far = reference.path().into_iter().take(index + 1).collect::<Vec<_>>();
@@ -91,13 +92,17 @@ fn part(unit: &Unit<'_>, site: &Site<'_>, reference: &Reference, there: &[Vec<&S
             let then = match site.place {
                 Place::Title
                 | Place::RunKey
+                | Place::Group
                 | Place::TriggerInputs(_)
                 | Place::TriggerId(_)
                 | Place::TriggerCondition(_) => "the run cannot start",
-                Place::With(_) | Place::Condition(_) | Place::Output => "this step fails",
+                Place::With(_) | Place::Condition(_) | Place::Items(_) | Place::ItemKey(_) | Place::Output => {
+                    "this step fails"
+                }
             };
             let place = match segment {
-                _ if index == 1 => format!("give the input a `default` instead of `{OPTIONAL}`"),
+                _ if item.is_some_and(|item| item.written) => "give it to every item of the list".to_owned(),
+                _ if index == 1 && item.is_none() => format!("give the input a `default` instead of `{OPTIONAL}`"),
                 Segment::Key(_) => "list it under `required` in the input's schema".to_owned(),
                 Segment::Index(_) => "say `minItems` in the input's schema".to_owned(),
             };
@@ -114,7 +119,7 @@ fn part(unit: &Unit<'_>, site: &Site<'_>, reference: &Reference, there: &[Vec<&S
 /// Reports a use of outputs that the step's own needs do not promise.
 fn output(unit: &Unit<'_>, used: &Use, edges: &[Vec<Edge>], findings: &mut Findings<'_>) {
     let Some(site) = unit.site(used.site) else { return };
-    let (Some(step), Some(spec)) = (site.place.step(), unit.spec(used.target)) else { return };
+    let (Some(step), Some(spec)) = (site.place.step(), unit.ends_for(site.place.step(), used.target)) else { return };
     let own = edges.get(step).into_iter().flatten();
     let mut naming = own.filter(|edge| edge.targets.iter().any(|(target, _)| *target == used.target)).peekable();
     if naming.peek().is_none() || naming.any(|edge| promises(unit, edge, used.target, spec)) {

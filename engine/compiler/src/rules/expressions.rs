@@ -5,7 +5,7 @@
 use super::references::schema_of;
 use super::tested::Tested;
 use crate::codes;
-use crate::expr::kinds::{ANY, BOOLEAN, FLOAT, INTEGER, Kinds, NULL, STRING};
+use crate::expr::kinds::{ANY, BOOLEAN, FLOAT, INTEGER, Kinds, LIST, NULL, STRING};
 use crate::expr::tree::tree;
 use crate::expr::{Expression, Segment};
 use crate::findings::Findings;
@@ -38,21 +38,22 @@ pub(crate) fn check(unit: &Unit<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-struct Scope<'s, 'u> {
-    unit: &'s Unit<'u>,
-    site: &'s Site<'u>,
-    expression: &'s Expression,
-    tested: &'s Tested<'s>,
+/// What the references of one expression give.
+pub(super) struct Scope<'s, 'u> {
+    pub(super) unit: &'s Unit<'u>,
+    pub(super) site: &'s Site<'u>,
+    pub(super) expression: &'s Expression,
+    pub(super) tested: &'s Tested<'s>,
 }
 
 impl References for Scope<'_, '_> {
     fn reference(&self, position: usize) -> Type {
         let Some(reference) = self.expression.references.get(position) else { return Type::UNKNOWN };
-        let Some((root, schema)) = schema_of(self.unit, reference) else { return Type::UNKNOWN };
+        let Some((root, schema)) = schema_of(self.unit, self.site, reference) else { return Type::UNKNOWN };
         let Some(names) = types(root, schema) else { return Type::UNKNOWN };
         let mut kinds = Kinds::of(&names);
         let key = matches!(reference.path().as_slice(), [Segment::Key(root), Segment::Key(name)] if root == "run" && name == "key");
-        if key && (self.unit.workflow.key.is_some() || self.site.place.step().is_none()) {
+        if key && (self.unit.workflow.run.key.is_some() || self.site.place.step().is_none()) {
             kinds = kinds.without(NULL);
         }
         if self.tested.assures(self.site, reference, true) {
@@ -131,6 +132,10 @@ fn place(unit: &Unit<'_>, site: &Site<'_>, expression: &Expression, found: Type,
             (wanted, format!("{} is needed here", wanted.words()))
         }
         Place::Condition(_) | Place::TriggerCondition(_) => (BOOLEAN, "`if` is true or false".to_owned()),
+        Place::Items(_) if !site.path.is_empty() => return,
+        Place::Items(_) => (LIST, "`items` is a list".to_owned()),
+        Place::ItemKey(_) => (STRING.or(INTEGER).or(FLOAT), "the key of an item is a text or a number".to_owned()),
+        Place::Group => (STRING.or(INTEGER).or(FLOAT), "the group of a run is a text or a number".to_owned()),
         Place::Title | Place::RunKey | Place::Output | Place::TriggerId(_) => return,
     };
     // A number without a fraction fits a place for whole numbers, whichever way it was computed.
@@ -147,7 +152,13 @@ fn place(unit: &Unit<'_>, site: &Site<'_>, expression: &Expression, found: Type,
         } else {
             let hint =
                 taken.holds(STRING).then(|| "text around it makes it a text, and so does `| json_encode`".to_owned());
-            let code = if site.place.trigger().is_some() { codes::TRIGGER_INPUTS } else { codes::WITH_REFERENCE };
+            let code = match site.place {
+                Place::Items(_) => codes::FOREACH_ITEMS,
+                Place::ItemKey(_) => codes::FOREACH_KEY,
+                Place::Group => codes::GROUP,
+                place if place.trigger().is_some() => codes::TRIGGER_INPUTS,
+                _ => codes::WITH_REFERENCE,
+            };
             findings.report(code, span, format!("this is {given}, and {what}"), hint);
         }
         return;

@@ -6,10 +6,12 @@
 
 pub(crate) mod absent;
 pub(crate) mod advice;
+pub(crate) mod children;
 pub(crate) mod connections;
 pub(crate) mod cycles;
 pub(crate) mod edges;
 pub(crate) mod expressions;
+pub(crate) mod foreach;
 pub(crate) mod input_schemas;
 pub(crate) mod mixed;
 pub(crate) mod needs;
@@ -19,5 +21,6 @@ pub(crate) mod references;
 pub(crate) mod secrets;
 mod tested;
 pub(crate) mod triggers;
+pub(crate) mod values;
 pub(crate) mod waits;
 pub(crate) mod with;

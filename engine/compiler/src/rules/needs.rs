@@ -78,20 +78,24 @@ fn one(
 }
 
 /// The outcome that naming the step alone means.
-pub(super) fn good(unit: &Unit<'_>, step: usize) -> OutcomeName {
-    let outcome = unit.spec(step).and_then(|spec| spec.good().or(spec.outcomes.first()));
+pub(crate) fn good(unit: &Unit<'_>, step: usize) -> OutcomeName {
+    let outcome = unit.ends(step).and_then(|spec| spec.good().or(spec.outcomes.first()));
     outcome.map_or_else(|| OutcomeName::new("succeeded"), |outcome| outcome.name.clone())
 }
 
 fn known_outcome(unit: &Unit<'_>, target: usize, outcome: &str, span: Span, findings: &mut Findings<'_>) -> Option<()> {
     // Nothing is said about a step whose operation is not known: that is reported already.
-    let Some(spec) = unit.spec(target) else { return Some(()) };
+    let Some(spec) = unit.ends(target) else { return Some(()) };
     let names: Vec<&str> = spec.outcomes.iter().map(|outcome| outcome.name.as_str()).collect();
     if names.contains(&outcome) {
         return Some(());
     }
     let message = format!("`{}` (`{}`) never ends as {}", unit.id(target), spec.uses, quoted(outcome));
+    let of_item = unit.spec(target).is_some_and(|spec| spec.outcomes.iter().any(|o| o.name.as_str() == outcome));
     let hint = match findings.nearest(outcome, &names) {
+        _ if of_item => {
+            format!("that is how one item ends; with all of them it ends as {}", crate::findings::listed(&names))
+        }
         Some(near) => format!("did you mean `{}.{near}`?", unit.id(target)),
         None => format!("it ends as {}", crate::findings::listed(&names)),
     };

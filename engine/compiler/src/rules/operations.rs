@@ -9,9 +9,6 @@ use engross_core::StepSpec;
 use engross_source::Span;
 use engross_source::diagnostic::quoted;
 
-/// Operations of the language that are not built yet, and what to do without them.
-const UNBUILT: [(&str, &str); 1] = [("workflow", "start the other workflow by itself, or write its steps here")];
-
 /// The promise of each step's operation.
 pub(crate) fn resolve<'a>(
     workflow: &Workflow<'_>,
@@ -32,11 +29,6 @@ pub(crate) fn resolve<'a>(
 }
 
 fn unknown(known: &[String], uses: &str, span: Span, findings: &mut Findings<'_>) {
-    if let Some((_, instead)) = UNBUILT.iter().find(|(name, _)| *name == uses) {
-        let message = format!("`uses: {uses}` is not built yet: {instead}");
-        findings.report(codes::NOT_BUILT, span, message, None);
-        return;
-    }
     let names: Vec<&str> = known.iter().map(String::as_str).collect();
     if let Some((provider, operation)) = uses.split_once('/')
         && let Some(others) = elsewhere(&names, provider, operation)

@@ -72,10 +72,7 @@ impl<'c> Reach<'c, '_> {
             On::Done => "",
             On::Outcome(name) => name.as_str(),
         };
-        if let Some(step) = self.unit.workflow.steps.get(target)
-            && let Some(spec) = self.unit.spec(target)
-            && impossible(step, spec).contains(&outcome)
-        {
+        if impossible(self.unit, target).contains(&outcome) {
             return Err(format!("`{id}` never ends as `{outcome}`"));
         }
         let Some(Some(before)) = self.facts.get(target) else { return Err(format!("`{id}` never starts")) };

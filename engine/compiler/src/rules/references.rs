@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 /// Names that authors look for and that are not in scope, and why.
-const EXPLAINED: [(&str, &str, &str); 6] = [
+const EXPLAINED: [(&str, &str, &str); 4] = [
     (
         "secrets",
         "secrets are not in scope, anywhere",
@@ -30,11 +30,11 @@ const EXPLAINED: [(&str, &str, &str); 6] = [
         "`event` is in scope in event triggers only",
         "pass the value as an input of the run; what `wait_for_event` received is `steps.ID.outputs.event`",
     ),
-    ("item", "`item` comes with `foreach`, which is not built yet", "write one step for each item"),
-    ("index", "`index` comes with `foreach`, which is not built yet", "write one step for each item"),
 ];
 
 const ROOTS: [&str; 3] = ["inputs", "steps", "run"];
+/// What else there is in a step that is done for each item of a list.
+const ROOTS_OF_ITEM: [&str; 2] = ["item", "index"];
 
 /// What `run` holds.
 static RUN: LazyLock<Value> = LazyLock::new(|| {
@@ -69,9 +69,15 @@ static TRIGGER: LazyLock<Value> = LazyLock::new(|| {
     json!({
         "type": "object",
         "additionalProperties": false,
-        "properties": { "scheduled_at": {"type": "string"} },
+        "properties": {
+            "scheduled_at": {"type": "string"},
+            "previous_at": {"type": ["string", "null"]},
+        },
     })
 });
+
+/// What `index` is: the place of the item, from 0.
+static INDEX: LazyLock<Value> = LazyLock::new(|| json!({ "type": "integer" }));
 
 /// What `steps.ID.outcome` is.
 static OUTCOME: LazyLock<Value> = LazyLock::new(|| json!({ "type": "string" }));
@@ -91,7 +97,11 @@ pub(crate) fn check(unit: &Unit<'_>, findings: &mut Findings<'_>) -> Vec<Use> {
 
 /// The schema of the value a reference leads to, with the root that its `$ref`s are relative to. Nothing when it is not known,
 /// or when the reference is wrong.
-pub(super) fn schema_of<'u>(unit: &'u Unit<'_>, reference: &Reference) -> Option<(&'u Value, &'u Value)> {
+pub(super) fn schema_of<'u>(
+    unit: &'u Unit<'_>,
+    site: &Site<'_>,
+    reference: &Reference,
+) -> Option<(&'u Value, &'u Value)> {
     if reference.computed() {
         return None;
     }
@@ -104,9 +114,14 @@ pub(super) fn schema_of<'u>(unit: &'u Unit<'_>, reference: &Reference) -> Option
         [Segment::Key(name), Segment::Key(id), Segment::Key(what), rest @ ..] if name == "steps" => match what.as_str()
         {
             "outcome" => (&OUTCOME, rest),
-            "outputs" => (unit.outputs.get(*unit.positions.get(id.as_str())?)?.as_deref()?, rest),
+            "outputs" => (unit.outputs_for(site.place.step(), *unit.positions.get(id.as_str())?)?, rest),
             _ => return None,
         },
+        [Segment::Key(name), rest @ ..] if name == "item" => (&unit.item(site)?.schema, rest),
+        [Segment::Key(name), rest @ ..] if name == "index" => {
+            unit.item(site)?;
+            (&INDEX, rest)
+        }
         _ => return None,
     };
     let mut schema = root;
@@ -137,6 +152,7 @@ impl<'c> Checker<'c, '_, '_> {
             "inputs" => self.walk(&unit.inputs, 1, codes::UNKNOWN_INPUT),
             "run" => self.run_field(),
             "steps" => return self.step(),
+            root @ ("item" | "index") => self.item(root),
             other => self.unknown_root(other),
         }
         None
@@ -185,6 +201,29 @@ impl<'c> Checker<'c, '_, '_> {
         path_text(self.reference.segments.iter().take(index).map(|(segment, _)| segment))
     }
 
+    fn item(&mut self, root: &str) {
+        let unit = self.unit;
+        if let Some(item) = unit.item(self.site) {
+            return self.walk(if root == "item" { &item.schema } else { &INDEX }, 1, codes::UNKNOWN_ITEM);
+        }
+        let step = self.site.place.step().and_then(|step| unit.workflow.steps.get(step));
+        let has_items = step.is_some_and(|step| step.foreach.is_some());
+        let (message, hint) = match self.site.place {
+            Place::Condition(_) if has_items => (
+                format!("`{root}` is not in scope in `if`, which is asked once for the whole list"),
+                "leave the items out of the list in `items`, so that only those that are meant are in it",
+            ),
+            Place::Items(_) => {
+                (format!("`{root}` is not in scope in `items`, which is what it comes from"), "refer to a list")
+            }
+            _ => (
+                format!("`{root}` is in scope under `with` and in `key` of a step with `foreach` only"),
+                "add `foreach: { items: … }` to the step; what came of the items is `steps.ID.outputs.results`",
+            ),
+        };
+        self.report(codes::NOT_IN_SCOPE, &self.range(0), message, Some(hint.to_owned()));
+    }
+
     fn unknown_root(&mut self, name: &str) {
         let range = self.range(0);
         if let Some((_, message, hint)) = EXPLAINED.iter().find(|(explained, _, _)| *explained == name) {
@@ -197,7 +236,9 @@ impl<'c> Checker<'c, '_, '_> {
         } else if self.unit.positions.contains_key(name) {
             format!("did you mean `steps.{name}.outputs`?")
         } else {
-            match self.findings.nearest(name, &ROOTS) {
+            let more: &[&str] = if self.unit.item(self.site).is_some() { &ROOTS_OF_ITEM } else { &[] };
+            let roots: Vec<&str> = ROOTS.iter().chain(more).copied().collect();
+            match self.findings.nearest(name, &roots) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "references start with `inputs`, `steps` or `run`; text stands in quotes".to_owned(),
             }
@@ -212,7 +253,7 @@ impl<'c> Checker<'c, '_, '_> {
                 let hint = "`run.id` and `run.started_at` stay the same on every attempt".to_owned();
                 self.report(codes::NOT_BUILT, &self.range(1), message, Some(hint));
             }
-            Some("key") if matches!(self.site.place, Place::Title | Place::RunKey) => {
+            Some("key") if matches!(self.site.place, Place::Title | Place::RunKey | Place::Group) => {
                 let message = "`run.key` is not there yet when this is made".to_owned();
                 self.report(codes::NOT_IN_SCOPE, &self.range(1), message, Some("make it of `inputs`".to_owned()));
             }
@@ -222,7 +263,7 @@ impl<'c> Checker<'c, '_, '_> {
 
     fn step(&mut self) -> Option<Use> {
         let all = self.reference.static_range();
-        if matches!(self.site.place, Place::Title | Place::RunKey) {
+        if matches!(self.site.place, Place::Title | Place::RunKey | Place::Group) {
             let message = "no step has run when this is made".to_owned();
             self.report(codes::NOT_IN_SCOPE, &all, message, Some("make it of `inputs` and `run`".to_owned()));
             return None;
@@ -281,7 +322,7 @@ impl<'c> Checker<'c, '_, '_> {
             self.report(codes::INCOMPLETE_REFERENCE, &self.reference.static_range(), message, Some(hint));
             return;
         };
-        let outputs = self.unit.outputs.get(target).and_then(|schema| schema.as_deref());
+        let outputs = self.unit.outputs_for(self.site.place.step(), target);
         let is_output = outputs
             .is_some_and(|schema| matches!(follow(schema, schema, &Segment::Key(given.to_owned())), Found::Schema(_)));
         let hint = if is_output {
@@ -298,7 +339,10 @@ impl<'c> Checker<'c, '_, '_> {
 
     fn output(&mut self, id: &str, target: usize) {
         let unit = self.unit;
-        if let Some(spec) = unit.spec(target).filter(|spec| !spec.outcomes.iter().any(|outcome| outcome.outputs)) {
+        let viewer = self.site.place.step();
+        if let Some(spec) =
+            unit.ends_for(viewer, target).filter(|spec| !spec.outcomes.iter().any(|outcome| outcome.outputs))
+        {
             let message = format!("`{id}` (`{}`) has no outputs", spec.uses);
             self.report(
                 codes::UNKNOWN_OUTPUT,
@@ -306,7 +350,7 @@ impl<'c> Checker<'c, '_, '_> {
                 message,
                 Some(format!("only `steps.{id}.outcome` can be read")),
             );
-        } else if let Some(schema) = unit.outputs.get(target).and_then(|schema| schema.as_deref()) {
+        } else if let Some(schema) = unit.outputs_for(viewer, target) {
             self.walk(schema, 3, codes::UNKNOWN_OUTPUT);
         }
     }

@@ -8,6 +8,7 @@ use crate::unit::Unit;
 use std::collections::BTreeMap;
 
 /// The paths that are there, and those that are not null, where a step's `if` is true.
+#[derive(Default)]
 pub(super) struct Tested<'u>(BTreeMap<usize, Vec<(Vec<&'u Segment>, bool)>>);
 
 impl<'u> Tested<'u> {
@@ -29,16 +30,21 @@ impl<'u> Tested<'u> {
 
     /// The paths that are there wherever this site is computed.
     pub(super) fn there(&self, site: &Site<'_>) -> Vec<Vec<&'u Segment>> {
-        let Place::With(step) = site.place else { return Vec::new() };
+        let Some(step) = behind_condition(site) else { return Vec::new() };
         self.0.get(&step).into_iter().flatten().map(|(path, _)| path.clone()).collect()
     }
 
     /// Whether the reference is there wherever this site is computed; with `not_null`, whether it is not null either.
     pub(super) fn assures(&self, site: &Site<'_>, reference: &Reference, not_null: bool) -> bool {
-        let Place::With(step) = site.place else { return false };
+        let Some(step) = behind_condition(site) else { return false };
         let path = reference.path();
         self.0.get(&step).is_some_and(|tested| {
             tested.iter().any(|(other, other_not_null)| *other == path && (*other_not_null || !not_null))
         })
     }
+}
+
+/// The step whose `if` was true before this site is computed.
+fn behind_condition(site: &Site<'_>) -> Option<usize> {
+    site.place.step().filter(|_| !matches!(site.place, Place::Condition(_)))
 }

@@ -3,13 +3,16 @@
 use crate::codes;
 use crate::findings::{Findings, listed};
 use crate::model::Step;
+use crate::rules::children::WORKFLOW;
 use crate::unit::{Edge, Unit, Use};
-use engross_core::{Need, On, OutcomeKind, StepKind, StepSpec};
+use engross_core::{Need, On, OutcomeKind, OutcomeSpec, StepKind, StepSpec};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The outcome that a step's `timeout` leads to.
 const TIMED_OUT: &str = "timed_out";
+/// The outcome of a run, or of a whole, of which a part came to a bad end.
+const STOPPED: &str = "stopped";
 /// The outcome and the input of waits that bring their own end.
 const EXPIRED: &str = "expired";
 const EXPIRES_IN: &str = "expires_in";
@@ -19,8 +22,8 @@ pub(crate) fn check(unit: &Unit<'_>, uses: &[Use], edges: &[Vec<Edge>], findings
     let handled = Handled::new(unit, uses, edges);
     // A need that is wrong may have been meant for the outcome that nobody seems to handle.
     let needs_are_wrong = findings.has(&[codes::UNKNOWN_STEP, codes::UNKNOWN_OUTCOME, codes::NEED_FORM]);
-    for (index, (step, spec)) in unit.workflow.steps.iter().zip(&unit.specs).enumerate() {
-        let Some(spec) = spec.filter(|spec| spec.kind == StepKind::Wait) else { continue };
+    for (index, step) in unit.workflow.steps.iter().enumerate() {
+        let Some(spec) = unit.spec(index).filter(|spec| spec.kind == StepKind::Wait) else { continue };
         if step.undoes.is_some() {
             let span = step.uses.map_or(step.key.span, |(_, span)| span);
             let message = format!("`{}` waits, and what undoes a step has to act", spec.uses);
@@ -33,7 +36,7 @@ pub(crate) fn check(unit: &Unit<'_>, uses: &[Use], edges: &[Vec<Edge>], findings
         if spec.outcomes.len() > 1 {
             for_ever(unit, step, spec, findings);
             if !needs_are_wrong {
-                unhandled(index, step, spec, &handled, findings);
+                unhandled(unit, index, step, &handled, findings);
             }
         }
     }
@@ -63,7 +66,11 @@ fn useless_timeout(step: &Step<'_>, spec: &StepSpec, findings: &mut Findings<'_>
 }
 
 fn for_ever(unit: &Unit<'_>, step: &Step<'_>, spec: &StepSpec, findings: &mut Findings<'_>) {
-    if step.timeout.is_some() || expires(step) || unit.workflow.timeout_ms.is_some() {
+    if step.timeout.is_some() || expires(step) || unit.workflow.run.timeout_ms.is_some() {
+        return;
+    }
+    // What is waited for without an end of its own ends by itself, or its own file is where that is said.
+    if !has_outcome(spec, TIMED_OUT) && !takes_expiry(spec) {
         return;
     }
     let hint = if takes_expiry(spec) {
@@ -103,7 +110,21 @@ impl<'e> Handled<'e> {
 
 /// The outcomes that a wait cannot reach as it is written: the end of a timeout that it does not have, and what it does not ask
 /// for. An input that is a list of outcomes chooses among them.
-pub(super) fn impossible<'s>(step: &Step<'_>, spec: &'s StepSpec) -> Vec<&'s str> {
+pub(crate) fn impossible<'s>(unit: &'s Unit<'_>, index: usize) -> Vec<&'s str> {
+    let (Some(step), Some(spec)) = (unit.workflow.steps.get(index), unit.spec(index)) else { return Vec::new() };
+    let mut never = impossible_for_one(step, spec);
+    if unit.children.get(&index).is_some_and(|child| !child.facts.can_stop) {
+        never.push(STOPPED);
+    }
+    if !unit.wholes.contains_key(&index) {
+        return never;
+    }
+    let bad = |outcome: &&OutcomeSpec| outcome.kind == OutcomeKind::Bad;
+    let can_stop = spec.outcomes.iter().filter(bad).any(|outcome| !never.contains(&outcome.name.as_str()));
+    if can_stop { Vec::new() } else { vec![STOPPED] }
+}
+
+fn impossible_for_one<'s>(step: &Step<'_>, spec: &'s StepSpec) -> Vec<&'s str> {
     if spec.kind != StepKind::Wait {
         return Vec::new();
     }
@@ -128,14 +149,17 @@ fn chosen<'s>(step: &'s Step<'_>, spec: &'s StepSpec) -> Option<(Vec<&'s str>, V
     })
 }
 
-fn unhandled(index: usize, step: &Step<'_>, spec: &StepSpec, handled: &Handled<'_>, findings: &mut Findings<'_>) {
-    if handled.all.contains(&index) {
+fn unhandled(unit: &Unit<'_>, index: usize, step: &Step<'_>, handled: &Handled<'_>, findings: &mut Findings<'_>) {
+    // How a workflow may end that cannot be had is not known.
+    let unknown = step.uses.is_some_and(|(uses, _)| uses == WORKFLOW) && !unit.children.contains_key(&index);
+    if unknown || handled.all.contains(&index) {
         return;
     }
-    let never = impossible(step, spec);
-    let open: Vec<&str> = spec
-        .outcomes
-        .iter()
+    let never = impossible(unit, index);
+    let open: Vec<&str> = unit
+        .ends(index)
+        .into_iter()
+        .flat_map(|spec| &spec.outcomes)
         .filter(|outcome| matches!(outcome.kind, OutcomeKind::Bad | OutcomeKind::Neutral))
         .map(|outcome| outcome.name.as_str())
         .filter(|name| !handled.outcomes.contains(&(index, *name)) && !never.contains(name))

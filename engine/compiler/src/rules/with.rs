@@ -23,10 +23,12 @@ pub(crate) fn check(unit: &Unit<'_>, findings: &mut Findings<'_>) {
         }
     }
     // Building a validator takes far longer than using one, and many steps use the same operation.
-    let mut validators: BTreeMap<&str, Option<Validator>> = BTreeMap::new();
-    for ((step, spec), templates) in unit.workflow.steps.iter().zip(&unit.specs).zip(&templates) {
-        let Some(spec) = spec.filter(|_| !step.with_misspelt) else { continue };
-        let validator = validators.entry(&spec.uses).or_insert_with(|| match validator(&spec.input) {
+    let mut validators: BTreeMap<(&str, &str), Option<Validator>> = BTreeMap::new();
+    for (index, (step, templates)) in unit.workflow.steps.iter().zip(&templates).enumerate() {
+        let Some(spec) = unit.spec(index).filter(|_| !step.with_misspelt) else { continue };
+        // What starts a workflow takes what that one takes.
+        let of = unit.children.get(&index).map_or("", |child| child.definition.name.as_str());
+        let validator = validators.entry((&spec.uses, of)).or_insert_with(|| match validator(&spec.input) {
             Ok(validator) => Some(validator),
             Err(error) => {
                 let span = step.uses.map_or(step.key.span, |(_, span)| span);

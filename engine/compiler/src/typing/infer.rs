@@ -1,6 +1,7 @@
 //! The schema of a value that the file itself writes out, for steps whose outputs are their inputs.
 
 use super::walk::type_name;
+use super::written::list_of;
 use engross_core::Expr;
 use serde_json::{Map, Value, json};
 
@@ -10,10 +11,13 @@ pub(crate) fn schema_of(expr: &Expr) -> Value {
         Expr::Literal(Value::Object(entries)) => {
             object(entries.iter().map(|(key, value)| (key, schema_of(&Expr::Literal(value.clone())))))
         }
+        Expr::Literal(Value::Array(items)) => {
+            list_of(items.iter().map(|item| schema_of(&Expr::Literal(item.clone()))).collect())
+        }
         Expr::Literal(value) => json!({ "type": type_name(value) }),
         Expr::Template(template) if template.whole => json!({}),
         Expr::Template(_) => json!({ "type": "string" }),
-        Expr::List(_) => json!({ "type": "array" }),
+        Expr::List(items) => list_of(items.iter().map(schema_of).collect()),
         Expr::Map(entries) => object(entries.iter().map(|(key, value)| (key, schema_of(value)))),
     }
 }

@@ -2,12 +2,15 @@
 
 use engross_compiler::Catalog;
 use engross_core::{EffectClass, OutcomeKind, OutcomeSpec, StepKind, StepSpec};
+use engross_source::SourceFile;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 pub struct FakeCatalog {
     pub specs: BTreeMap<String, StepSpec>,
     pub connections: Option<Vec<(String, String)>>,
+    /// Workflow files by the name under which others start them.
+    pub workflows: BTreeMap<String, SourceFile>,
 }
 
 impl Catalog for FakeCatalog {
@@ -30,6 +33,14 @@ impl Catalog for FakeCatalog {
 
     fn connections(&self) -> Option<Vec<(String, String)>> {
         self.connections.clone()
+    }
+
+    fn workflow(&self, _from: &str, name: &str) -> Option<SourceFile> {
+        self.workflows.get(name).cloned()
+    }
+
+    fn workflows(&self, _from: &str) -> Vec<String> {
+        self.workflows.keys().cloned().collect()
     }
 }
 
@@ -177,7 +188,17 @@ fn built_in() -> Vec<StepSpec> {
             object(&["file"], json!({"file": file()})),
         ),
         notify,
+        workflow(),
     ]
+}
+
+fn workflow() -> StepSpec {
+    let input =
+        json!({"name": {"type": "string"}, "inputs": {"type": "object"}, "key": {"type": "string", "minLength": 1}});
+    wait(
+        spec("workflow", object(&["name"], input), json!({"type": "object"})),
+        &[("succeeded", OutcomeKind::Good), ("stopped", OutcomeKind::Bad), ("failed", OutcomeKind::Failure)],
+    )
 }
 
 /// The fake catalog, with one connection to Juro and two to DocJuris.
@@ -186,5 +207,15 @@ pub fn catalog() -> FakeCatalog {
     FakeCatalog {
         specs: juro().into_iter().chain(built_in()).map(|spec| (spec.uses.clone(), spec)).collect(),
         connections: Some(connections.iter().map(|(name, of)| ((*name).to_owned(), (*of).to_owned())).collect()),
+        workflows: BTreeMap::new(),
     }
+}
+
+/// The same, with workflows that others can start: names and what follows the head of their files.
+pub fn catalog_with(workflows: &[(&str, &str)]) -> FakeCatalog {
+    let file = |(name, rest): &(&str, &str)| {
+        let text = format!("schema: engross/v1\nname: {name}\n{rest}");
+        ((*name).to_owned(), SourceFile::new(format!("{name}.yaml"), &text))
+    };
+    FakeCatalog { workflows: workflows.iter().map(file).collect(), ..catalog() }
 }

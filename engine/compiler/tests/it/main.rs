@@ -3,6 +3,7 @@
 
 mod alarms;
 mod common;
+mod constructs;
 mod evaluate;
 mod good;
 mod hostile;
