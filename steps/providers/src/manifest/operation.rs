@@ -80,8 +80,8 @@ pub(super) fn operation<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &
     let (mut output, mut outputs) = outputs(reader, fields.get("output"), shared, &made);
     let requires = fields.get("requires").map_or_else(Vec::new, |node| sync::requires(reader, node, &with_reads));
     let sync = fields.get("sync").and_then(|node| sync::sync(reader, node, shared, &shown, paging.as_ref()));
-    if sync.is_some() {
-        sync::outputs(&mut output, &mut outputs);
+    if let Some(node) = fields.get("sync").filter(|_| sync.is_some()) {
+        sync::outputs(reader, node, shared, (&mut output, &mut outputs));
     }
     if browser {
         check_browser(reader, entry, &response.decode, body.as_ref(), credentials.is_empty() && headers.is_empty());

@@ -74,10 +74,21 @@ pub(super) fn inputs(input: &mut Value, node: Option<&Node>) {
     }
 }
 
-/// Adds the outputs that every synchronisation has.
-pub(super) fn outputs(output: &mut Value, sources: &mut Vec<(String, Source)>) {
+/// Adds the outputs that every synchronisation has. What the manifest says of an `item` holds its marks, by which items are masked
+/// wherever they are shown.
+pub(super) fn outputs<'n>(
+    reader: &mut Reader<'_>,
+    node: &'n Node,
+    shared: &Shared<'n>,
+    (output, sources): (&mut Value, &mut Vec<(String, Source)>),
+) {
+    let mut items = json!({"type": "array", "description": "What has changed; an item may come again the next time."});
+    let item = node.as_mapping().and_then(|map| map.get("item"));
+    if let (Some(map), Some(item)) = (items.as_object_mut(), item) {
+        map.insert("items".to_string(), shared.types.inline(reader, item, &[]));
+    }
     let own = [
-        ("items", json!({"type": "array", "description": "What has changed; an item may come again the next time."})),
+        ("items", items),
         (
             "next_since",
             json!({"type": "string", "description": "To be given as the next time's start: the latest change, less an overlap."}),
@@ -105,7 +116,7 @@ pub(super) fn sync(
     names: &Names,
     paging: Option<&Paging>,
 ) -> Option<Sync> {
-    let fields = reader.fields(node, "`sync`", &["since", "compare", "items", "at", "overlap_s", "hydrate"])?;
+    let fields = reader.fields(node, "`sync`", &["since", "compare", "items", "item", "at", "overlap_s", "hydrate"])?;
     let compare = reader.need(&fields, "compare").and_then(|node| {
         reader.word(node, "who compares", &["engine", "provider"], |word| match word {
             "engine" => Some(Compare::Engine),

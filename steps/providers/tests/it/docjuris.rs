@@ -266,22 +266,87 @@ async fn the_latest_turn_decides_how_the_wait_ends() {
     };
     let first = |complete: bool| contract(&[(TURN, complete)]);
     let second = |complete: bool| contract(&[(TURN, true), (NEXT, complete)]);
+    let changed = |mut contract: Value| {
+        let turns = contract["response"]["turns"].as_array_mut().expect("turns");
+        turns.last_mut().expect("a turn")["changeCount"] = json!(2);
+        contract
+    };
+    // The list is in no order that is documented: the vendor's connector names the latest turn.
+    let named = |mut contract: Value, latest: &str| {
+        contract["response"]["latestTurnId"] = json!(latest.to_uppercase());
+        contract
+    };
+    let upside_down = || named(contract(&[(NEXT, true), (TURN, false)]), NEXT);
     let completed = Some(format!("completed {TURN}"));
+    let after = || of(json!({"after_turn_id": TURN}));
+    let next = || turn(NEXT, None, &[]);
+    let mut told = next();
+    told["response"]["isComplete"] = json!(true);
     for (input, contract, turn, expected) in [
         (of(json!({})), first(false), turn(TURN, None, &[]), None),
-        (of(json!({})), first(true), turn(TURN, None, &[]), completed.clone()),
+        // The vendor's sample of a contract that was just created has a turn that is complete and has no changes.
+        (of(json!({})), first(true), turn(TURN, None, &[]), None),
+        (of(json!({})), second(true), next(), None),
+        (of(json!({})), changed(first(true)), turn(TURN, None, &[]), completed.clone()),
+        (of(json!({})), changed(first(false)), turn(TURN, None, &[]), None),
         (of(json!({})), first(true), turn(TURN, None, execution), Some(format!("tagged {TURN}"))),
         (of(json!({})), first(false), turn(TURN, None, &["another-tag"]), None),
-        (of(json!({"until": ["completed"]})), first(true), turn(TURN, None, execution), completed),
-        (of(json!({"until": ["tagged"]})), first(true), turn(TURN, None, &[]), None),
+        (of(json!({"until": ["completed"]})), changed(first(true)), turn(TURN, None, execution), completed),
+        (of(json!({"until": ["tagged"]})), changed(first(true)), turn(TURN, None, &[]), None),
         (of(json!({"tag": "execution copy"})), first(false), turn(TURN, None, &["x"]), Some(format!("tagged {TURN}"))),
         (of(json!({"tag": "other"})), first(false), turn(TURN, None, execution), None),
-        (of(json!({"after_turn_id": TURN})), first(true), turn(TURN, None, &[]), None),
-        (of(json!({"after_turn_id": TURN.to_uppercase()})), first(true), turn(TURN, None, &[]), None),
-        (of(json!({"after_turn_id": TURN})), second(false), turn(NEXT, None, &[]), Some(format!("created {NEXT}"))),
-        (of(json!({"after_turn_id": TURN})), second(true), turn(NEXT, None, &[]), Some(format!("completed {NEXT}"))),
+        (after(), changed(first(true)), turn(TURN, None, &[]), None),
+        (of(json!({"after_turn_id": TURN.to_uppercase()})), changed(first(true)), turn(TURN, None, &[]), None),
+        (after(), second(false), next(), Some(format!("created {NEXT}"))),
+        (after(), second(true), next(), Some(format!("completed {NEXT}"))),
+        (after(), second(false), told, Some(format!("completed {NEXT}"))),
+        (after(), upside_down(), next(), Some(format!("completed {}", NEXT.to_uppercase()))),
+        (of(json!({})), changed(upside_down()), next(), None),
     ] {
-        assert_eq!(ended(input.clone(), vec![contract, turn]).await, expected, "{input}");
+        assert_eq!(ended(input.clone(), vec![contract.clone(), turn]).await, expected, "{input} {contract}");
+    }
+}
+
+#[tokio::test]
+async fn a_completion_without_changes_is_found_in_the_messages() {
+    let message = |turn: &str, at: &str| {
+        let message = json!({"messageId": "m1", "type": "TurnCompleted", "contractId": CONTRACT.to_uppercase(),
+            "turnId": turn.to_uppercase(), "sentOn": at});
+        meta(json!([message]))
+    };
+    let now = "2023-11-14T22:13:25.98Z";
+    for (after, messages, expected) in [
+        (None, message(TURN, now), Some(format!("completed {TURN}"))),
+        (None, message(TURN, "2020-02-05T19:28:14.98Z"), None),
+        (None, message(NEXT, now), None),
+        (Some(TURN), message(TURN, now), None),
+    ] {
+        let mut input = json!({"contract_id": CONTRACT, "until": ["completed"], "subscription_id": "s1"});
+        if let Some(after) = after {
+            input["after_turn_id"] = json!(after);
+        }
+        let script = vec![contract(&[(TURN, true)]), turn(TURN, None, &[]), messages];
+        assert_eq!(ended(input.clone(), script).await, expected, "{input}");
+    }
+}
+
+#[test]
+fn what_could_never_happen_is_not_waited_for() {
+    let step = step(provider("docjuris").as_ref(), "await_turn");
+    let validator = jsonschema::validator_for(&step.spec().input).expect("a schema");
+    for (more, expected) in [
+        (json!({}), true),
+        (json!({"until": ["tagged", "completed"]}), true),
+        (json!({"until": ["mention"]}), false),
+        (json!({"until": ["tagged", "mention"]}), false),
+        (json!({"until": ["mention"], "subscription_id": "s1"}), true),
+        (json!({"until": ["created"]}), false),
+        (json!({"until": ["created"], "after_turn_id": TURN}), true),
+        (json!({"until": ["created", "mention"], "after_turn_id": TURN}), false),
+    ] {
+        let mut input = json!({"contract_id": CONTRACT});
+        input.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        assert_eq!(validator.is_valid(&input), expected, "{more}");
     }
 }
 
