@@ -72,6 +72,7 @@ pub struct WebhookSettings {
     pub secret: Option<SecretString>,
     /// The header it comes in, where that differs from the manifest.
     pub header: Option<String>,
-    /// How it is used: `hmac_sha256_hex`, `hmac_sha256_base64`, `plain`; the manifest's own way where it is not given.
+    /// How it is used: `hmac_sha256_hex`, `plain`, `ed25519_base64` and others that the provider knows; the manifest's own way
+    /// where it is not given.
     pub scheme: Option<String>,
 }

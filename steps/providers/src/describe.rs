@@ -264,10 +264,17 @@ fn errors(manifest: &Manifest, operation: &Operation) -> Vec<ErrorDescription> {
     manifest.errors.iter().filter(about).map(described).collect()
 }
 
+/// The headers of all ways, each once.
+fn verified_by(spec: &Webhooks) -> Option<String> {
+    let mut headers: Vec<&str> = spec.verify.iter().map(|way| way.header.as_str()).collect();
+    headers.dedup();
+    (!headers.is_empty()).then(|| headers.join(" or "))
+}
+
 fn webhooks(spec: &Webhooks) -> WebhooksDescription {
     WebhooksDescription {
         events: spec.events.clone(),
-        verified_by: spec.verify.as_ref().map(|verify| verify.header.clone()),
+        verified_by: verified_by(spec),
         ack: spec.ack,
         ack_within_ms: spec.ack_within_ms,
         sender_retries: spec

@@ -12,6 +12,7 @@ mod condition;
 mod describe;
 mod example;
 mod interpret;
+mod keys;
 mod limits;
 mod manifest;
 mod pointer;

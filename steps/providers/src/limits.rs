@@ -14,6 +14,15 @@ pub(crate) const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 /// A webhook's body, in bytes.
 pub(crate) const WEBHOOK_BYTES_MAX: usize = 1024 * 1024;
 
+/// Events of one webhook.
+pub(crate) const EVENTS_PER_WEBHOOK_MAX: usize = 1_000;
+
+/// How far a signature's time may be from its receipt where the manifest does not say, in seconds.
+pub(crate) const TOLERANCE_S_DEFAULT: i64 = 300;
+
+/// The most that a manifest may allow for it: a day, in seconds.
+pub(crate) const TOLERANCE_S_MAX: i64 = 24 * 3600;
+
 /// Signature headers of one webhook that are looked at.
 pub(crate) const SIGNATURES_MAX: usize = 16;
 

@@ -3,13 +3,14 @@
 //! A step of a manifest goes through these modules in this order: `lookup` turns people's names into ids, `request`
 //! builds the request, `session` sends it, `reply` reads the answer, `action` and `waiting` answer the engine.
 //! `compose` makes one step of several operations. `reconcile` looks an effect up, `preview` shows a request without sending it, `webhook` reads what providers send by
-//! themselves, `feed` what they have sent before, and `provision` sees to it that they send it. `budget` counts requests.
+//! themselves after `verify` has told who sent it and `intake` what the body is, `feed` what they have sent before, and `provision` sees to it that they send it. `budget` counts requests.
 
 mod action;
 mod body;
 mod budget;
 mod compose;
 mod feed;
+mod intake;
 mod lookup;
 mod pace;
 mod paging;
@@ -24,6 +25,7 @@ mod require;
 mod scrub;
 mod session;
 mod sync;
+mod verify;
 mod waiting;
 mod webhook;
 

@@ -9,6 +9,7 @@ use super::waiting::Waiting;
 use super::{Core, feed, provision, webhook};
 use crate::client::Client;
 use crate::describe::{ProviderDescription, describe};
+use crate::keys::PublicKey;
 use crate::manifest::{Manifest, Scheme, base_url};
 use async_trait::async_trait;
 use engross_source::nearest;
@@ -107,10 +108,10 @@ impl Provider for ManifestProvider {
         let Some(spec) = &manifest.webhooks else {
             return Err(WebhookError::Malformed(format!("`{}` sends no webhooks", manifest.name)));
         };
-        let event = webhook::receive(spec, &connection.webhook, webhook)?;
+        let events = webhook::receive(spec, &connection.webhook, webhook)?;
         let scrubber = Scrubber::of(connection, manifest);
-        let scrubbed = event.map(|event| IncomingEvent { data: scrubber.value(event.data.clone()), ..event });
-        Ok(scrubbed.into_iter().collect())
+        let scrubbed = |event: IncomingEvent| IncomingEvent { data: scrubber.value(event.data.clone()), ..event };
+        Ok(events.into_iter().map(scrubbed).collect())
     }
 
     fn acknowledgement(&self) -> Acknowledgement {
@@ -152,7 +153,7 @@ fn unknown_environment(manifest: &Manifest, name: &str) -> Option<String> {
 fn webhook_problems(manifest: &Manifest, connection: &Connection) -> Vec<String> {
     let mut problems = Vec::new();
     let webhook = &connection.webhook;
-    let documented = manifest.webhooks.as_ref().is_some_and(|webhooks| webhooks.verify.is_some());
+    let documented = manifest.webhooks.as_ref().is_some_and(|webhooks| !webhooks.verify.is_empty());
     if webhook.secret.is_some() && !documented && (webhook.header.is_none() || webhook.scheme.is_none()) {
         problems.push(format!(
             "`webhook.secret` is set, and how `{}` proves that it knows it is not documented: \
@@ -161,7 +162,16 @@ fn webhook_problems(manifest: &Manifest, connection: &Connection) -> Vec<String>
         ));
     }
     if let Some(scheme) = webhook.scheme.as_deref().filter(|scheme| Scheme::named(scheme).is_none()) {
-        problems.push(format!("`webhook.scheme` cannot be `{scheme}`: one of {}", Scheme::NAMES.join(", ")));
+        problems.push(format!("`webhook.scheme` cannot be `{scheme}`: one of {}", Scheme::names().join(", ")));
+    }
+    let kind = match webhook.scheme.as_deref() {
+        Some(scheme) => Scheme::named(scheme).and_then(Scheme::key_kind),
+        None => manifest.webhooks.as_ref().and_then(|spec| spec.verify.first()?.scheme.key_kind()),
+    };
+    // A look without the secrets has asterisks in their place.
+    let secret = webhook.secret.as_ref().map(secrecy::ExposeSecret::expose_secret).filter(|secret| *secret != "***");
+    if let Some(problem) = kind.zip(secret).and_then(|(kind, secret)| PublicKey::parse(kind, secret).err()) {
+        problems.push(format!("`webhook.secret` {problem}: with this scheme it holds the sender's public key"));
     }
     if let Some(header) = &webhook.header
         && reqwest::header::HeaderName::from_bytes(header.to_ascii_lowercase().as_bytes()).is_err()

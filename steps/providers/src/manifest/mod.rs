@@ -16,6 +16,7 @@ mod reader;
 mod response;
 mod schema;
 mod sync;
+mod verify;
 mod waiting;
 mod webhooks;
 
@@ -23,6 +24,7 @@ pub(crate) use compose::{Composed, Part};
 pub(crate) use delivery::{HookList, Per, Provision, Replay, SenderRetries};
 pub(crate) use load::{base_url, load};
 pub(crate) use sync::{Compare, Requirement, Sync};
+pub(crate) use verify::{Encoding, FormPiece, Hash, Piece, Scheme, Verify};
 
 use crate::condition::Condition;
 use crate::pointer::{Pointer, Pointers};
@@ -502,10 +504,14 @@ pub(crate) enum AwaitWhen {
 /// How webhooks are read.
 #[derive(Clone, Debug)]
 pub(crate) struct Webhooks {
-    /// How the sender proves who it is; without it, only the address does.
-    pub(crate) verify: Option<Verify>,
+    /// How the sender proves who it is, one of which is enough; without any, only the address does.
+    pub(crate) verify: Vec<Verify>,
     /// What a body may be, in the order in which it is tried.
     pub(crate) decode: Vec<WebhookBody>,
+    /// The field of a form that holds the document as JSON.
+    pub(crate) part: Option<String>,
+    /// Where the events are where a delivery holds a list of them; everything else is then about one of them.
+    pub(crate) items: Option<Pointer>,
     pub(crate) kind: Pointers,
     pub(crate) correlate: Pointers,
     /// Whether letter case in what is correlated by means nothing.
@@ -525,42 +531,11 @@ pub(crate) struct Webhooks {
     pub(crate) replay: Option<Replay>,
 }
 
-/// How a sender proves who it is.
-#[derive(Clone, Debug)]
-pub(crate) struct Verify {
-    pub(crate) header: String,
-    pub(crate) scheme: Scheme,
-    /// What stands before the signature in the header: `sha256=`.
-    pub(crate) prefix: String,
-}
-
 /// What the body of a webhook is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WebhookBody {
     Json,
     Form,
-}
-
-/// How a webhook's secret is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scheme {
-    HmacSha256Hex,
-    HmacSha256Base64,
-    /// The secret itself is sent.
-    Plain,
-}
-
-impl Scheme {
-    /// All names, as manifests and configurations write them.
-    pub(crate) const NAMES: [&str; 3] = ["hmac_sha256_base64", "hmac_sha256_hex", "plain"];
-
-    /// The scheme of this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        match name {
-            "hmac_sha256_hex" => Some(Self::HmacSha256Hex),
-            "hmac_sha256_base64" => Some(Self::HmacSha256Base64),
-            "plain" => Some(Self::Plain),
-            _ => None,
-        }
-    }
+    /// A form of several parts, as browsers send files.
+    Multipart,
 }

@@ -1,9 +1,9 @@
 //! `webhooks:`: who sends them, what they say, and which are the same.
 
 use super::delivery;
-use super::load::{Shared, header_name};
+use super::load::Shared;
 use super::reader::Reader;
-use super::{Scheme, Verify, WebhookBody, Webhooks};
+use super::{WebhookBody, Webhooks, verify};
 use crate::codes;
 use crate::pointer::Pointer;
 use crate::template::fold;
@@ -11,9 +11,11 @@ use engross_source::Node;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 15] = [
     "verify",
     "decode",
+    "part",
+    "items",
     "type",
     "correlate",
     "correlate_case",
@@ -30,14 +32,20 @@ const KEYS: [&str; 13] = [
 /// Reads `webhooks:`.
 pub(super) fn webhooks(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>) -> Option<Webhooks> {
     let fields = reader.fields(node, "`webhooks`", &KEYS)?;
-    let verify = fields.get("verify").and_then(|node| verify(reader, node));
+    let verify = fields.get("verify").map_or_else(Vec::new, |node| verify::verify(reader, node));
     let decode = reader.each(&fields, "decode", |reader, node| {
-        reader.word(node, "what a webhook's body is", &["form", "json"], |word| match word {
+        reader.word(node, "what a webhook's body is", &["form", "json", "multipart"], |word| match word {
             "form" => Some(WebhookBody::Form),
+            "multipart" => Some(WebhookBody::Multipart),
             "json" => Some(WebhookBody::Json),
             _ => None,
         })
     });
+    let part = reader.maybe_text(&fields, "part");
+    if let Some(node) = fields.get("part").filter(|_| !decode.iter().any(|body| *body != WebhookBody::Json)) {
+        let message = "`part` names a field of a form: `decode` needs `form` or `multipart`";
+        reader.error(codes::WRONG_VALUE, node.span, message);
+    }
     let kind = reader.need(&fields, "type").map(|node| reader.pointers(node, "`type`"));
     let correlate = reader.need(&fields, "correlate").map(|node| reader.pointers(node, "`correlate`"));
     let correlate_lower = fields.get("correlate_case").and_then(|node| {
@@ -58,6 +66,8 @@ pub(super) fn webhooks(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>
     Some(Webhooks {
         verify,
         decode: if decode.is_empty() { vec![WebhookBody::Json] } else { decode },
+        part,
+        items: fields.get("items").and_then(|node| reader.pointer(node, "`items`")),
         kind: kind?,
         correlate: correlate?,
         correlate_lower: correlate_lower.unwrap_or_default(),
@@ -71,15 +81,6 @@ pub(super) fn webhooks(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>
         replay: fields.get("replay").and_then(|node| delivery::replay(reader, node, shared)),
         events,
     })
-}
-
-fn verify(reader: &mut Reader<'_>, node: &Node) -> Option<Verify> {
-    let fields = reader.fields(node, "`verify`", &["header", "scheme", "prefix"])?;
-    let header = reader.need(&fields, "header").and_then(|node| header_name(reader, node));
-    let scheme = reader.need(&fields, "scheme");
-    let scheme = scheme.and_then(|node| reader.word(node, "a scheme", &Scheme::NAMES, Scheme::named));
-    let prefix = reader.maybe_text(&fields, "prefix");
-    Some(Verify { header: header?, scheme: scheme?, prefix: prefix.unwrap_or_default() })
 }
 
 /// The known kinds: each with a line on what it means, or with nothing.

@@ -38,7 +38,9 @@ fn all_that_is_wrong_with_a_connection_is_told_at_once() {
             "`juro` has no setting `api_kye`: did you mean `api_key`?",
             "there is no environment `live`: one of production, sandbox",
             "`base_url`: an address of a provider has no user, no query and no fragment",
-            "`webhook.scheme` cannot be `md5`: one of hmac_sha256_base64, hmac_sha256_hex, plain",
+            "`webhook.scheme` cannot be `md5`: one of basic, ecdsa_p256_sha256_base64, ecdsa_p256_sha256_hex, ed25519_base64, ed25519_hex, \
+             hmac_sha1_base64, hmac_sha1_hex, hmac_sha256_base64, hmac_sha256_hex, hmac_sha512_base64, hmac_sha512_hex, plain, \
+             rsa_pss_sha256_base64, rsa_pss_sha256_hex, rsa_sha256_base64, rsa_sha256_hex",
             "`webhook.header` cannot be `no header`: that is no name of a header",
             "`webhook.secret` is empty",
         ],

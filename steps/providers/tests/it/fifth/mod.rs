@@ -90,3 +90,28 @@ fn its_webhooks_wake_whoever_waits_for_the_submission() {
     assert_eq!((whole.kind.as_str(), whole.correlation.as_str()), ("submission.completed", "7"));
     assert_ne!(form.dedupe, whole.dedupe);
 }
+
+#[test]
+fn its_webhooks_are_signed_with_their_time() {
+    use hmac::{Hmac, KeyInit, Mac};
+    use secrecy::ExposeSecret;
+    let mut connection = connection("docuseal", "http://127.0.0.1:9");
+    connection.webhook.secret = Some("whsec_docuseal".into());
+    let secret = connection.webhook.secret.as_ref().expect("set").expose_secret().to_string();
+    let body =
+        json!({"event_type": "form.completed", "timestamp": "x", "data": {"id": 1, "submission_id": 7}}).to_string();
+    let sent = STARTED.as_millis() / 1000;
+    let signed = |sent: i64| {
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).expect("any key");
+        mac.update(format!("{sent}.{body}").as_bytes());
+        vec![("x-docuseal-signature".to_string(), format!("{sent}.{}", hex::encode(mac.finalize().into_bytes())))]
+    };
+    let receive = |headers: &[(String, String)]| {
+        docuseal().receive(&connection, &RawWebhook { headers, body: body.as_bytes(), received_at: STARTED })
+    };
+    assert_eq!(receive(&signed(sent)).expect("verified")[0].correlation, "7");
+    for headers in [signed(sent - 301), vec![], vec![("x-docuseal-signature".to_string(), format!("{sent}.00"))]] {
+        let refused = receive(&headers);
+        assert!(matches!(refused, Err(engross_step_api::WebhookError::Unverified(_))), "{headers:?}: {refused:?}");
+    }
+}
