@@ -4,9 +4,9 @@
 //! promises, so that an operation is never described twice.
 
 use crate::catalog::Catalog;
-use crate::limits::RETRY_FACTOR_MAX;
+use crate::limits::{ITEMS_PARALLEL_DEFAULT, RETRY_FACTOR_MAX};
 use crate::model::LANGUAGE;
-use engross_core::limits::{ATTEMPTS_MAX, STEPS_MAX};
+use engross_core::limits::{ATTEMPTS_MAX, GROUP_RUNS_MAX, ITEMS_MAX, ITEMS_PARALLEL_MAX, STEPS_MAX};
 use engross_core::{SPAN_PATTERN, StepSpec};
 use engross_schedule::{CatchUp, Overlap};
 use serde_json::{Map, Value, json};
@@ -50,6 +50,7 @@ pub fn workflow_schema(catalog: &dyn Catalog) -> Value {
                 "properties": {
                     "key": {"type": "string", "description": "A second start with this key attaches to the first run."},
                     "timeout": {"$ref": "#/$defs/span"},
+                    "concurrency": concurrency_schema(),
                 },
             },
             "defaults": {"type": "object", "additionalProperties": false, "properties": {"retry": {"$ref": "#/$defs/retry"}, "on_error": {"$ref": "#/$defs/on_error"}}},
@@ -95,6 +96,50 @@ fn event_schema() -> Value {
             "id": {"type": "string", "description": "What tells one event from another; a template over `event`."},
             "if": {"type": "string", "pattern": "^\\s*\\{\\{", "description": "Only events for which this is true start a run."},
             "inputs": {"type": "object", "description": "Templates see `event`."},
+        },
+    })
+}
+
+fn concurrency_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["group"],
+        "additionalProperties": false,
+        "description": "How many runs of one group may be at work at once; the others wait for their turn.",
+        "properties": {
+            "group": {"type": "string", "description": "A template over `inputs` and `run`.", "examples": ["{{ inputs.counterparty.email }}"]},
+            "limit": {"type": "integer", "minimum": 1, "maximum": GROUP_RUNS_MAX, "default": 1},
+        },
+    })
+}
+
+fn foreach_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["items"],
+        "additionalProperties": false,
+        "description": "The step is done once for each item; `with`, `key` and `compensate` see `item` and `index`.",
+        "properties": {
+            "items": {
+                "description": "The list, or one expression that gives it.",
+                "anyOf": [
+                    {"type": "array", "maxItems": ITEMS_MAX},
+                    {"type": "string", "pattern": "^\\s*\\{\\{", "examples": ["{{ inputs.contracts }}"]},
+                ],
+            },
+            "key": {
+                "type": ["string", "number"],
+                "description": "What tells an item from the others; its place in the list, where it is not given.",
+                "examples": ["{{ item.id }}"],
+            },
+            "max_parallel": {"type": "integer", "minimum": 1, "maximum": ITEMS_PARALLEL_MAX, "default": ITEMS_PARALLEL_DEFAULT},
+            "tolerate": {
+                "description": "How many items may end badly without the whole doing so.",
+                "anyOf": [
+                    {"type": "integer", "minimum": 0, "maximum": ITEMS_MAX},
+                    {"type": "string", "pattern": "^(100|[0-9]{1,2})%$", "examples": ["5%"]},
+                ],
+            },
         },
     })
 }
@@ -146,6 +191,7 @@ fn step(specs: &[&StepSpec]) -> Value {
             "with": {"type": "object"},
             "needs": {"type": "array", "items": {"$ref": "#/$defs/need"}},
             "if": {"type": "string", "pattern": "^\\s*\\{\\{", "description": "False ends the step as skipped."},
+            "foreach": foreach_schema(),
             "retry": {"$ref": "#/$defs/retry"},
             "timeout": {"$ref": "#/$defs/span"},
             "on_error": {"$ref": "#/$defs/on_error"},
@@ -153,7 +199,7 @@ fn step(specs: &[&StepSpec]) -> Value {
             "compensate": {
                 "description": "What undoes the step when the run fails or is cancelled, newest first.",
                 "$ref": "#/$defs/step",
-                "properties": {"needs": false, "if": false, "compensate": false},
+                "properties": {"needs": false, "if": false, "foreach": false, "compensate": false},
             },
         },
         "allOf": cases,

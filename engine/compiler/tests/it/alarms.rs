@@ -157,18 +157,28 @@ fn check(seed: u64) -> Result<(usize, usize), TestCaseError> {
     let strict = dice.roll(2) == 0;
     let schemas: Map<String, Value> =
         ["p", "q", "r", "s"].iter().map(|name| ((*name).to_owned(), schema(&mut dice, 2))).collect();
+    // The same values are inputs, or what each item of a list has.
+    let of_item = dice.roll(3) == 0;
+    let root = if of_item { "item" } else { "inputs" };
     let mut all = Vec::new();
     for (name, schema) in &schemas {
-        paths(&format!("inputs.{name}"), schema, &mut all);
+        paths(&format!("{root}.{name}"), schema, &mut all);
     }
-    let mut text = format!("schema: engross/v1\nname: example\ninputs: {}\nsteps:\n", Value::Object(schemas.clone()));
+    let names: Vec<&String> = schemas.keys().collect();
+    let inputs = if of_item {
+        json!({ "list": { "type": "array", "items": { "type": "object", "properties": schemas, "required": names } } })
+    } else {
+        Value::Object(schemas.clone())
+    };
+    let foreach = if of_item { "foreach: { items: \"{{ inputs.list }}\" }, " } else { "" };
+    let mut text = format!("schema: engross/v1\nname: example\ninputs: {inputs}\nsteps:\n");
     let mut templates = Vec::new();
     for at in 0..EXPRESSIONS {
         let levels = 1 + dice.roll(3);
         let source = expression(&mut dice, &all, levels, strict);
         let source = if dice.roll(3) == 0 { format!("a {{{{ {source} }}}}") } else { format!("{{{{ {source} }}}}") };
         let quoted = Value::String(source.clone());
-        writeln!(text, "  s{at}: {{ uses: set, with: {{ x: {quoted} }} }}").expect("a string");
+        writeln!(text, "  s{at}: {{ uses: set, {foreach}with: {{ x: {quoted} }} }}").expect("a string");
         templates.push(source);
     }
     let file = SourceFile::new("w.yaml", &text);
@@ -196,7 +206,7 @@ fn check(seed: u64) -> Result<(usize, usize), TestCaseError> {
             let inputs: Map<String, Value> =
                 schemas.iter().map(|(name, schema)| (name.clone(), value(&mut dice, schema))).collect();
             let template = Template { source: source.clone(), whole: false, references: Vec::new() };
-            let scope = json!({ "inputs": inputs });
+            let scope = json!({ root: inputs });
             let rendered = evaluator.evaluate(&template, &scope);
             let told: Vec<&str> = here.iter().map(|finding| finding.message.as_str()).collect();
             prop_assert_eq!(
