@@ -417,7 +417,8 @@ impl RunState {
 
     /// What the run is doing in one word.
     pub fn summary(&self) -> Summary {
-        if self.queued {
+        // One that is given up while it waits for its turn may still have to undo what it did before it was run again.
+        if self.queued && self.cancel.is_none() {
             return Summary::Queued;
         }
         let mut summary = Summary::Idle;

@@ -16,8 +16,11 @@ pub(super) fn cancel(work: &mut Work<'_>, by: Person, reason: Option<String>, ti
 
 /// Whether nothing of the step is on its way to the outside world, and no look would tell whether something was.
 fn can_be_dropped(work: &Work<'_>, step: &StepId, state: &StepState) -> bool {
-    let effect = work.context.plan.step(step).map(|s| s.effect);
-    let can_be_looked_up = effect == Some(EffectClass::Reconcilable);
+    let spec = work.context.plan.step(step);
+    let effect = spec.map(|s| s.effect);
+    // A run that may have been started is found by starting it again under its key, and is ended then.
+    let starts_a_run = spec.is_some_and(|s| s.child.is_some());
+    let can_be_looked_up = effect == Some(EffectClass::Reconcilable) || starts_a_run;
     match state {
         StepState::Running { intended, maybe_done, .. } => {
             let under_way = *intended || (*maybe_done && can_be_looked_up);

@@ -12,6 +12,7 @@ fn world() -> World {
     World::start(plan(vec![step("nda", "", EffectClass::Idempotent).with(|s| {
         s.on_error = OnError::Incident;
         s.outcomes.push(OutcomeSpec::new("stopped", OutcomeKind::Bad));
+        s.child = Some(Box::new(plan(vec![step("act", "", EffectClass::Read)]).definition().clone()));
     })]))
 }
 
@@ -64,6 +65,17 @@ fn it_is_given_up_with_the_run_that_wanted_it_and_waited_for() {
     w.give(told(9)).look("nda", 2, Ok(Some(Completion::new("failed", json!({ "message": "cancelled" })))));
     assert_eq!(w.status(), RunStatus::Cancelled);
     assert_snapshot!(w.trace);
+}
+
+#[test]
+fn one_that_may_have_been_started_is_found_before_it_is_given_up() {
+    let mut w = world();
+    w.intend("nda", 1).give(Input::Restarted).cancel();
+    assert_eq!(w.status(), RunStatus::Cancelling, "{}", w.trace);
+    w.intend("nda", 1).park("nda", wait(true));
+    let owed = engross_core::outstanding(w.state.as_ref().unwrap());
+    let given_up = |command: &engross_core::Command| matches!(command, engross_core::Command::CancelRun { .. });
+    assert!(owed.iter().any(given_up), "{}", w.trace);
 }
 
 #[test]

@@ -161,3 +161,20 @@ fn a_run_of_a_group_begins_when_it_is_admitted() {
     given_up.cancel();
     assert_eq!(given_up.status(), RunStatus::Cancelled);
 }
+
+#[test]
+fn a_run_that_undoes_what_it_did_is_at_work_also_when_it_waited_for_its_turn() {
+    let undoable = step("act", "", EffectClass::Idempotent).with(|s| {
+        let mut undoing = step("act", "", EffectClass::Idempotent).0;
+        undoing.id = PlanStep::undoing(&s.id);
+        s.compensate = Some(Box::new(undoing));
+    });
+    let mut w = World::start(plan_with(vec![undoable, step("after", "act", EffectClass::Read)], |d| {
+        d.concurrency = Some(engross_core::Concurrency { group: Expr::Literal(json!("acme")), limit: 1 });
+    }));
+    w.give(Input::Admit).intend("act", 1).done("act", 1).done("after", 1).give(rerun("after"));
+    assert_eq!(w.state.as_ref().unwrap().summary(), engross_core::Summary::Queued);
+    w.cancel();
+    assert_eq!(w.status(), RunStatus::Compensating);
+    assert_eq!(w.state.as_ref().unwrap().summary(), engross_core::Summary::Working, "a start takes it over");
+}
