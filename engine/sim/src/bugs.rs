@@ -30,6 +30,26 @@ pub enum Bug {
     LookDatedByAnswer,
     /// Events that a crash left unmatched are not matched at the next start.
     UnmatchedForgotten,
+    /// The key of an item's effect is that of the step of which it is an item.
+    ItemKeyForgotten,
+    /// One more item begins than the file allows.
+    OneItemTooMany,
+    /// One more run of a group is admitted than may be at work.
+    LimitIgnored,
+    /// A start does not look who of a group may go to work.
+    AdmissionForgotten,
+    /// A start does not tell of ends that the last process left untold.
+    EndUntold,
+    /// A run that is given up leaves those alone that it started.
+    EndNotPassedOn,
+    /// A step whose run was stopped ends well.
+    StoppedIsSuccess,
+    /// The run of a firing has another id after every start of a process.
+    FiringTwice,
+    /// What was decided before a reset of an approval counts after it.
+    ResetForgotten,
+    /// The oldest effect is undone first.
+    UndoneInFileOrder,
 }
 
 impl Bug {
@@ -46,5 +66,15 @@ impl Bug {
         Self::SettleIgnored,
         Self::LookDatedByAnswer,
         Self::UnmatchedForgotten,
+        Self::ItemKeyForgotten,
+        Self::OneItemTooMany,
+        Self::LimitIgnored,
+        Self::AdmissionForgotten,
+        Self::EndUntold,
+        Self::EndNotPassedOn,
+        Self::StoppedIsSuccess,
+        Self::FiringTwice,
+        Self::ResetForgotten,
+        Self::UndoneInFileOrder,
     ];
 }

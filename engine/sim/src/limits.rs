@@ -1,7 +1,7 @@
 //! Every bound of the simulator in one place, with its unit in its name.
 
 /// Goes up whenever a seed would mean another week: a seed is quoted together with it.
-pub const GENERATOR_VERSION: u32 = 2;
+pub const GENERATOR_VERSION: u32 = 3;
 
 /// A second.
 pub const SECOND_MS: u64 = 1_000;
@@ -45,6 +45,15 @@ pub const DRAIN_MS: u64 = 30 * SECOND_MS;
 
 /// Runs of one seed, at least and at most.
 pub const RUNS: (u64, u64) = (8, 40);
+
+/// Steps of a workflow that another one starts.
+pub const CHILD_STEPS_MAX: u64 = 3;
+
+/// How deep workflows that start each other are nested.
+pub const CHILD_LEVELS_MAX: u8 = 2;
+
+/// Firings of one schedule that wait at most, as in the real shell.
+pub const QUEUED_FIRINGS_MAX: usize = 100;
 
 /// Events of one seed's heap; more mean that something goes round in circles.
 pub const EVENTS_MAX: u64 = 2_000_000;

@@ -12,6 +12,7 @@ use std::time::Instant;
 const HELP: &str = "engross-sim [--seeds N] [--from SEED]   the corpus, then N seeds (default 1000) on all cores
 engross-sim --seed SEED [--trace] [--until MS]   one seed again; --trace prints everything, --until stops at a time
 engross-sim --reference N [--from SEED]          N random plans, in the core and in the reference interpreter
+engross-sim --bug NAME --seeds N [--from SEED]   weeks with a planted bug: which seeds find it
 ";
 
 #[derive(Default)]
@@ -22,6 +23,7 @@ struct Arguments {
     until: Option<u64>,
     trace: bool,
     reference: Option<u64>,
+    bug: Bug,
     help: bool,
 }
 
@@ -29,6 +31,12 @@ fn arguments() -> Result<Arguments, String> {
     let mut found = Arguments::default();
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
+        if name == "--bug" {
+            let wanted = given.next().unwrap_or_default();
+            let known = Bug::ALL.iter().find(|bug| format!("{bug:?}") == wanted).copied();
+            found.bug = known.ok_or_else(|| format!("there is no bug `{wanted}`; there are {:?}", Bug::ALL))?;
+            continue;
+        }
         let mut number = || {
             let value = given.next().ok_or_else(|| format!("{name} needs a number"))?;
             value.parse::<u64>().map_err(|_| format!("{name} needs a number, and `{value}` is none"))
@@ -63,7 +71,7 @@ fn main() -> ExitCode {
     } else if let Some(count) = arguments.reference {
         reference(arguments.from, count)
     } else {
-        many(arguments.from, arguments.seeds.unwrap_or(1_000))
+        many(arguments.from, arguments.seeds.unwrap_or(1_000), arguments.bug)
     };
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -74,12 +82,13 @@ fn print(text: &str) {
 }
 
 fn one(seed: u64, arguments: &Arguments) -> bool {
-    let week = simulate(Options { seed, trace: arguments.trace, until: arguments.until, ..Options::default() });
+    let (bug, trace, until) = (arguments.bug, arguments.trace, arguments.until);
+    let week = simulate(Options { seed, bug, trace, until, calm: false });
     for line in &week.trace {
         print(line);
     }
     match &week.failure {
-        Some(failure) => print(&explain(failure, Bug::None)),
+        Some(failure) => print(&explain(failure, bug)),
         None => {
             print(&format!("seed {seed}: {} runs, {} over, {} events; all holds", week.runs, week.over, week.events))
         }
@@ -101,7 +110,7 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn many(from: u64, count: u64) -> bool {
+fn many(from: u64, count: u64, bug: Bug) -> bool {
     let began = Instant::now();
     let seeds: Vec<u64> = corpus().into_iter().chain(from..from.saturating_add(count)).collect();
     let (next, sum) = (AtomicU64::new(0), Mutex::new(Sum::default()));
@@ -111,7 +120,7 @@ fn many(from: u64, count: u64) -> bool {
                 loop {
                     let at = usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap_or(usize::MAX);
                     let Some(seed) = seeds.get(at) else { return };
-                    let week = simulate(Options { seed: *seed, ..Options::default() });
+                    let week = simulate(Options { seed: *seed, bug, ..Options::default() });
                     let Ok(mut sum) = sum.lock() else { return };
                     sum.runs += week.runs as u64;
                     sum.over += week.over as u64;
@@ -126,17 +135,17 @@ fn many(from: u64, count: u64) -> bool {
         }
     });
     let sum = sum.into_inner().unwrap_or_default();
-    tell(&sum, began);
+    tell(&sum, began, bug);
     sum.failed.is_empty()
 }
 
 /// Failures that are told in full; of the others, the seed and the invariant.
 const FAILURES_SHOWN: usize = 3;
 
-fn tell(sum: &Sum, began: Instant) {
+fn tell(sum: &Sum, began: Instant, bug: Bug) {
     print(&sum.faults.to_string());
     for failure in sum.failed.iter().take(FAILURES_SHOWN) {
-        print(&explain(failure, Bug::None));
+        print(&explain(failure, bug));
     }
     for failure in sum.failed.iter().skip(FAILURES_SHOWN) {
         let text: String = failure.violation.to_string().chars().take(200).collect();

@@ -21,6 +21,7 @@ pub(super) fn outputs(dice: &mut Dice, draft: &Draft) -> BTreeMap<String, Expr> 
     for step in &draft.steps {
         if dice.percent(40) {
             let expression = match (step.uses.as_str(), dice.below(2)) {
+                (uses::FOREACH, 0) => format!("steps.{}.outputs.total", step.id),
                 (uses::ACT | uses::AWAIT, 0) => format!("steps.{}.outputs.object", step.id),
                 _ => format!("steps.{}.outcome", step.id),
             };

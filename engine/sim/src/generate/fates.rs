@@ -15,6 +15,12 @@ pub const PEOPLE: [&str; 3] = ["ada@legal.example", "lena@legal.example", "omar@
 /// Somebody who is never asked, and tries.
 pub const STRANGER: &str = "eve@other.example";
 
+/// Others, who are asked in some stages and when a stage takes long.
+pub const LEADS: [&str; 2] = ["max@leads.example", "zoe@leads.example"];
+
+/// The keys of the items of generated lists.
+pub const KEYS: [&str; 5] = ["a", "b", "c", "d", "e"];
+
 /// The fates of one seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Fates {
@@ -44,7 +50,59 @@ pub struct Answer {
     pub verdict: Verdict,
 }
 
+/// Something that people do about an approval that takes long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Somebody decides, maybe about what they were shown.
+    Decide(Person, Verdict, Option<String>),
+    /// Somebody has another decide.
+    HandOn(Person, Person),
+    /// What is approved is changed to this.
+    Change(String),
+}
+
+/// What people do about an approval that takes long, and how long after the question.
+pub fn doings(dice: &mut Dice) -> Vec<(u64, Doing)> {
+    let everybody: Vec<&str> = PEOPLE.iter().chain(&LEADS).chain([&STRANGER]).copied().collect();
+    let somebody = |dice: &mut Dice| Person::new(dice.pick(&everybody).copied().unwrap_or(STRANGER));
+    let mut doings: Vec<(u64, Doing)> = (0..dice.range(2, 12))
+        .map(|_| {
+            let doing = match dice.below(10) {
+                0 => Doing::Change(dice.below(3).to_string()),
+                1 | 2 => Doing::HandOn(somebody(dice), somebody(dice)),
+                _ => {
+                    let verdict = if dice.percent(93) { Verdict::Approve } else { Verdict::Reject };
+                    let shown = dice.percent(20).then(|| dice.below(3).to_string());
+                    Doing::Decide(somebody(dice), verdict, shown)
+                }
+            };
+            (dice.range(MINUTE_MS, 3 * DAY_MS), doing)
+        })
+        .collect();
+    doings.sort_by_key(|(after_ms, _)| *after_ms);
+    doings
+}
+
+/// A list of different items.
+pub fn list(dice: &mut Dice) -> Value {
+    let chosen: Vec<&str> = KEYS.iter().copied().filter(|_| dice.percent(60)).collect();
+    chosen.into_iter().map(|key| json!({ "id": key })).collect()
+}
+
 impl Fates {
+    /// What a step that acts leaves.
+    pub fn outputs(&self, run: &RunId, step: &StepId, object: &str) -> Value {
+        if !self.shape.rich {
+            return json!({ "object": object });
+        }
+        json!({ "object": object, "list": list(&mut self.dice("list", run, step)) })
+    }
+
+    /// What people do about an approval that takes long.
+    pub fn doings(&self, run: &RunId, step: &StepId) -> Vec<(u64, Doing)> {
+        doings(&mut self.dice("doings", run, step))
+    }
+
     fn dice(&self, what: &str, run: &RunId, step: &StepId) -> Dice {
         Dice::of(self.seed, &[what, run.as_str(), step.as_str()])
     }

@@ -5,15 +5,20 @@
 mod actions;
 mod approvals;
 mod awaits;
+mod children;
 mod conditions;
 mod ends;
 pub mod fates;
+mod groups;
+mod items;
 mod joins;
 mod retries;
 mod sleeps;
+mod undo;
 mod waits;
 
 use crate::dice::Dice;
+use crate::limits::{CHILD_LEVELS_MAX, CHILD_STEPS_MAX};
 use engross_core::{
     EffectClass, Expr, OnError, OutcomeSpec, Plan, PlanDefinition, PlanError, PlanStep, RetryPolicy, StepId, StepKind,
 };
@@ -31,11 +36,17 @@ pub struct Shape {
     pub races: bool,
     /// Whether steps may compete for one event.
     pub shared_events: bool,
+    /// Whether plans have what the first generators did not know: lists, runs that steps start, groups, undoing, approvals that
+    /// take long. Without it, a seed means the plans that it meant to generator 2.
+    pub rich: bool,
 }
 
 /// A plan in the making.
 pub struct Draft {
+    name: String,
     shape: Shape,
+    /// How many workflows are around it, each of which starts the next.
+    level: u8,
     steps: Vec<PlanStep>,
 }
 
@@ -51,6 +62,10 @@ pub mod uses {
     pub const EVENT: &str = "wait_for_event";
     /// A sleep.
     pub const SLEEP: &str = "sleep";
+    /// A run of another workflow.
+    pub const RUN: &str = "workflow";
+    /// What holds the items of a list together.
+    pub const FOREACH: &str = "foreach";
 }
 
 /// A random plan.
@@ -58,26 +73,28 @@ pub mod uses {
 /// # Errors
 /// None that a generated plan should meet; what the core's own check says.
 pub fn plan(dice: &mut Dice, name: &str, shape: Shape) -> Result<Plan, PlanError> {
-    let mut draft = Draft { shape, steps: Vec::new() };
-    let count = dice.range(1, shape.steps_max);
+    Plan::build(definition(dice, name, shape, 0))
+}
+
+fn definition(dice: &mut Dice, name: &str, shape: Shape, level: u8) -> PlanDefinition {
+    let mut draft = Draft { name: name.to_string(), shape, level, steps: Vec::new() };
+    let count = dice.range(1, if level == 0 { shape.steps_max } else { CHILD_STEPS_MAX });
     for at in 0..count {
         let id = StepId::new(format!("s{at}"));
-        let mut step = match dice.below(100) {
-            0..=54 => actions::step(dice, &draft, id),
-            55..=68 => awaits::step(dice, &draft, id),
-            69..=80 => approvals::step(dice, &draft, id),
-            81..=91 => waits::step(dice, &draft, id),
-            _ => sleeps::step(dice, &draft, id),
-        };
+        let mut step = step(dice, &draft, id);
         joins::add(dice, &draft, &mut step);
         conditions::add(dice, &draft, &mut step);
         retries::add(dice, &mut step);
         ends::on_error(dice, &mut step);
+        if shape.rich {
+            undo::add(dice, shape, &mut step);
+        }
         draft.steps.push(step);
     }
     let outputs = ends::outputs(dice, &draft);
     let timeout_ms = ends::timeout(dice, shape);
-    Plan::build(PlanDefinition {
+    let concurrency = if shape.rich { groups::group(dice) } else { None };
+    PlanDefinition {
         v: 1,
         name: name.to_string(),
         title: None,
@@ -87,8 +104,24 @@ pub fn plan(dice: &mut Dice, name: &str, shape: Shape) -> Result<Plan, PlanError
         outputs,
         key: None,
         timeout_ms,
-        concurrency: None,
-    })
+        concurrency,
+    }
+}
+
+fn step(dice: &mut Dice, draft: &Draft, id: StepId) -> PlanStep {
+    if draft.shape.rich && dice.percent(20) {
+        return items::step(dice, draft, id);
+    }
+    if draft.shape.rich && draft.level < CHILD_LEVELS_MAX && dice.percent(12) {
+        return children::step(dice, draft, id);
+    }
+    match dice.below(100) {
+        0..=54 => actions::step(dice, draft, id),
+        55..=68 => awaits::step(dice, draft, id),
+        69..=80 => approvals::step(dice, draft, id),
+        81..=91 => waits::step(dice, draft, id),
+        _ => sleeps::step(dice, draft, id),
+    }
 }
 
 /// A step without needs.
@@ -109,5 +142,6 @@ fn bare(id: StepId, uses: &str, kind: StepKind, effect: EffectClass, outcomes: V
         compensate: None,
         foreach: None,
         child: None,
+        policy: None,
     }
 }

@@ -4,7 +4,7 @@
 use super::{Held, Violation, Watched};
 use crate::evaluate::Lookup;
 use crate::reference::rules;
-use engross_core::{EffectClass, Evaluate, Event, PlanStep, Record, SkipReason, StepState};
+use engross_core::{EffectClass, Evaluate, Event, PlanStep, Record, SkipReason, StepId, StepState};
 use serde_json::Value;
 
 pub(super) fn check(watched: &Watched, record: &Record) -> Held {
@@ -16,20 +16,26 @@ pub(super) fn check(watched: &Watched, record: &Record) -> Held {
     let Some(step) = record.event.step() else { return Ok(()) };
     let Some(spec) = watched.plan.step(step) else { return bad(format!("there is no step {step}")) };
     match &record.event {
-        Event::StepScheduled { .. } => {
+        Event::StepScheduled { .. } | Event::StepFannedOut { .. } => {
             if let Some(known) = state.steps.get(step) {
                 return bad(format!("{step} is {}, and starts", known.as_str()));
+            }
+            if PlanStep::undone_by(step).is_some() {
+                return Ok(());
             }
             if state.cancel.is_some() {
                 return bad(format!("{step} starts, and the run is given up"));
             }
-            may_start(watched, spec)
+            if state.queued {
+                return bad(format!("{step} starts, and the run waits for its turn"));
+            }
+            if is_item(step) { Ok(()) } else { may_start(watched, spec) }
         }
         Event::StepSkipped { reason: SkipReason::NeedsUnmet(_), .. } => match rules::needs_met(spec, &watched.ends()) {
             Some(false) => Ok(()),
             other => bad(format!("{step} is skipped for its needs, which are {other:?}")),
         },
-        Event::EffectIntended { .. } if state.cancel.is_some() => {
+        Event::EffectIntended { .. } if state.cancel.is_some() && PlanStep::undone_by(step).is_none() => {
             let repeats = matches!(state.steps.get(step), Some(StepState::Running { maybe_done: true, .. }));
             if repeats && spec.effect == EffectClass::Idempotent {
                 return Ok(());
@@ -38,6 +44,10 @@ pub(super) fn check(watched: &Watched, record: &Record) -> Held {
         }
         _ => Ok(()),
     }
+}
+
+fn is_item(step: &StepId) -> bool {
+    PlanStep::item_of(step).is_some()
 }
 
 fn may_start(watched: &Watched, spec: &PlanStep) -> Held {

@@ -13,6 +13,8 @@ fn fired(watched: &Watched, event: &Event) -> Option<TimerId> {
         Event::StepRetried { step, .. } => Some(id(Some(step), TimerKind::Retry)),
         Event::PollDue { step } => Some(id(Some(step), TimerKind::Poll)),
         Event::DeadlineReached { step } => Some(id(Some(step), TimerKind::Deadline)),
+        Event::ReminderDue { step, .. } => Some(id(Some(step), TimerKind::Remind)),
+        Event::Escalated { step, .. } => Some(id(Some(step), TimerKind::Escalate)),
         Event::CancelRequested { timed_out: true, .. } => Some(id(None, TimerKind::Deadline)),
         Event::StepCompleted { step, resolved_by: ResolvedBy::Timer, .. } => {
             // A last look after the deadline is not the timer's firing: that was before it.
@@ -43,7 +45,12 @@ pub(super) fn follow(watched: &mut Watched, record: &Record) {
     match &record.event {
         Event::RunStarted { deadline: Some(at), .. } => arm(watched, None, TimerKind::Deadline, *at),
         Event::AttemptFailed { step, retry_at, .. } => arm(watched, Some(step), TimerKind::Retry, *retry_at),
+        Event::DecisionRecorded { step, .. }
+        | Event::ReminderDue { step, .. }
+        | Event::Escalated { step, .. }
+        | Event::ApprovalReset { step, .. } => questions(watched, step),
         Event::StepParked { step, wait } => {
+            questions(watched, step);
             if let Some(deadline) = &wait.deadline {
                 arm(watched, Some(step), TimerKind::Deadline, deadline.at);
             }
@@ -65,7 +72,8 @@ pub(super) fn follow(watched: &mut Watched, record: &Record) {
         | Event::StepInDoubt { step, .. }
         | Event::IncidentRaised { step, .. }
         | Event::StepResumed { step, .. } => {
-            for kind in [TimerKind::Retry, TimerKind::Poll, TimerKind::Deadline] {
+            for kind in [TimerKind::Retry, TimerKind::Poll, TimerKind::Deadline, TimerKind::Remind, TimerKind::Escalate]
+            {
                 watched.due.remove(&id(Some(step), kind));
             }
         }
@@ -76,6 +84,18 @@ pub(super) fn follow(watched: &mut Watched, record: &Record) {
             }
         }
         _ => {}
+    }
+}
+
+/// The next reminder and the next escalation of a question, as it stands.
+fn questions(watched: &mut Watched, step: &StepId) {
+    let next = watched.questions.get(step).map(|question| (question.next_reminder(), question.next_escalation()));
+    let (remind, escalate) = next.unwrap_or_default();
+    for (kind, at) in [(TimerKind::Remind, remind), (TimerKind::Escalate, escalate)] {
+        match at {
+            Some(at) => arm(watched, Some(step), kind, at),
+            None => drop(watched.due.remove(&id(Some(step), kind))),
+        }
     }
 }
 

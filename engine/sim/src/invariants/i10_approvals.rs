@@ -1,47 +1,172 @@
-//! I10: only who is asked decides, each once, not the requester where that is forbidden; and nothing is approved without its
-//! quorum.
+//! I10: only who is asked decides, each once, not the requester where that is forbidden; nothing is approved without the quorum of
+//! every stage; and what was decided before a reset does not count after it.
+//!
+//! What is asked is followed here from the facts alone, by the words of the manual.
 
 use super::{Held, Violation, Watched};
-use engross_core::{Approval, Decision, Event, Record, StepId, StepState, Verdict, WaitKind};
+use engross_core::{Approval, Event, Person, Record, StepId, Timestamp, Verdict, WaitKind};
+use std::collections::BTreeMap;
 
-fn open<'a>(watched: &'a Watched, step: &StepId) -> Option<(&'a Approval, &'a [Decision])> {
-    match watched.state.steps.get(step)? {
-        StepState::Waiting { wait, decisions, .. } => match &wait.kind {
-            WaitKind::Approval(approval) => Some((approval, decisions)),
-            _ => None,
-        },
-        _ => None,
+/// A question to people.
+pub(crate) struct Question {
+    asked: Approval,
+    /// Those who have decided since what is approved was changed last, and how many of them said yes.
+    decided: Vec<Person>,
+    yes: u32,
+    no: bool,
+    /// Who decides instead of whom.
+    instead: BTreeMap<Person, Person>,
+    /// What is approved.
+    subject: Option<String>,
+    /// Since when the stage is asked, who else may decide in it, and what it has had.
+    since: Timestamp,
+    others: Vec<Person>,
+    escalated: usize,
+    reminded: u32,
+    reminded_at: Timestamp,
+}
+
+impl Question {
+    fn new(asked: Approval, at: Timestamp) -> Self {
+        let subject = asked.subject_sha256.clone();
+        Self {
+            asked,
+            decided: Vec::new(),
+            yes: 0,
+            no: false,
+            instead: BTreeMap::new(),
+            subject,
+            since: at,
+            others: Vec::new(),
+            escalated: 0,
+            reminded: 0,
+            reminded_at: at,
+        }
+    }
+
+    /// Which stage so many yes have come to.
+    fn stage(&self, yes: u32) -> usize {
+        let mut needed = 0;
+        for (at, stage) in self.asked.stages.iter().enumerate() {
+            needed += stage.quorum;
+            if yes < needed {
+                return at;
+            }
+        }
+        self.asked.stages.len()
+    }
+
+    fn who_decides(&self, person: &Person) -> Person {
+        let mut who = person.clone();
+        while let Some(other) = self.instead.get(&who) {
+            who = other.clone();
+        }
+        who
+    }
+
+    /// Whether this person is asked now.
+    fn asks(&self, person: &Person) -> bool {
+        let stage = self.asked.stages.get(self.stage(self.yes));
+        let named = stage.into_iter().flat_map(|stage| &stage.people).chain(&self.others);
+        named.map(|named| self.who_decides(named)).any(|who| who == *person)
+    }
+
+    /// A stage begins, or begins anew.
+    fn anew(&mut self, at: Timestamp) {
+        (self.since, self.escalated, self.reminded, self.reminded_at) = (at, 0, 0, at);
+        self.others.clear();
+    }
+
+    pub(super) fn next_reminder(&self) -> Option<Timestamp> {
+        let remind = self.asked.remind.as_ref().filter(|remind| self.reminded < remind.max)?;
+        Some(self.reminded_at.plus_ms(remind.every_ms))
+    }
+
+    pub(super) fn next_escalation(&self) -> Option<Timestamp> {
+        self.asked.escalate.get(self.escalated).map(|next| self.since.plus_ms(next.after_ms))
     }
 }
 
 pub(super) fn check(watched: &Watched, record: &Record) -> Held {
     let run = &watched.state.run;
+    let open = |step: &StepId| watched.questions.get(step);
     match &record.event {
         Event::DecisionRecorded { step, decision } => {
             let bad = |why: &str| Err(Violation::new("I10", format!("{run} {step}: {} {why}", decision.by)));
-            let Some((approval, decisions)) = open(watched, step) else { return bad("decided what is not asked") };
-            if decisions.iter().any(|earlier| earlier.by == decision.by) {
+            let Some(question) = open(step) else { return bad("decided what is not asked") };
+            if question.decided.contains(&decision.by) {
                 return bad("decided twice");
             }
-            if approval.forbid.contains(&decision.by) {
+            if question.asked.forbid.contains(&decision.by) {
                 return bad("may not decide their own request");
             }
-            if !approval.stages.iter().any(|stage| stage.people.contains(&decision.by)) {
+            if !question.asks(&decision.by) {
                 return bad("was not asked");
+            }
+            if decision.subject_sha256.is_some() && decision.subject_sha256 != question.subject {
+                return bad("decided about something else");
             }
             Ok(())
         }
+        Event::Delegated { step, by, to, .. } => {
+            let bad = |why: &str| Err(Violation::new("I10", format!("{run} {step}: {by} to {to}: {why}")));
+            match open(step) {
+                Some(question) if !question.asks(by) => bad("who hands on was not asked"),
+                Some(question) if question.asks(to) => bad("who is to decide has a voice already"),
+                Some(question) if question.who_decides(to) == *by => bad("it goes round in circles"),
+                Some(_) => Ok(()),
+                None => bad("nothing is asked"),
+            }
+        }
         Event::StepCompleted { step, outcome, .. } if outcome.as_str() == "approved" => {
-            let (asked, decisions) = match open(watched, step) {
-                Some((approval, decisions)) => (approval.stages.iter().map(|s| s.quorum as usize).sum(), decisions),
-                None => (usize::MAX, &[][..]),
+            let Some(question) = open(step) else {
+                return Err(Violation::new("I10", format!("{run} {step}: approved, and nobody was asked")));
             };
-            let yes = decisions.iter().filter(|d| d.verdict == Verdict::Approve).count();
-            if yes < asked || yes < decisions.len() {
-                return Err(Violation::new("I10", format!("{run} {step}: approved by {yes} of {asked}")));
+            let needed: u32 = question.asked.stages.iter().map(|stage| stage.quorum).sum();
+            if question.yes < needed || question.no {
+                return Err(Violation::new("I10", format!("{run} {step}: approved by {} of {needed}", question.yes)));
             }
             Ok(())
         }
         _ => Ok(()),
+    }
+}
+
+/// After the fact is folded.
+pub(super) fn follow(watched: &mut Watched, record: &Record) {
+    let Some(step) = record.event.step() else { return };
+    if let Event::StepParked { wait, .. } = &record.event {
+        if let WaitKind::Approval(approval) = &wait.kind {
+            watched.questions.insert(step.clone(), Question::new((**approval).clone(), record.at));
+        }
+        return;
+    }
+    let Some(question) = watched.questions.get_mut(step) else { return };
+    match &record.event {
+        Event::DecisionRecorded { decision, .. } => {
+            let before = question.stage(question.yes);
+            question.decided.push(decision.by.clone());
+            match decision.verdict {
+                Verdict::Approve => question.yes += 1,
+                Verdict::Reject => question.no = true,
+            }
+            if question.stage(question.yes) != before {
+                question.anew(record.at);
+            }
+        }
+        Event::ReminderDue { .. } => (question.reminded, question.reminded_at) = (question.reminded + 1, record.at),
+        Event::Escalated { people, .. } => {
+            question.escalated += 1;
+            question.others.extend(people.iter().cloned());
+        }
+        Event::Delegated { by, to, .. } => {
+            question.instead.insert(by.clone(), to.clone());
+        }
+        Event::ApprovalReset { subject_sha256, .. } => {
+            question.decided.clear();
+            (question.yes, question.no, question.subject) = (0, false, Some(subject_sha256.clone()));
+            question.anew(record.at);
+        }
+        _ => {}
     }
 }

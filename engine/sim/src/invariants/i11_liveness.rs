@@ -2,7 +2,7 @@
 //! or a person who has to decide about a doubt.
 
 use super::{Held, Oracle, Violation, Watched};
-use engross_core::{StepId, StepState, Timestamp};
+use engross_core::{PlanStep, StepId, StepState, Timestamp};
 
 /// How late a timer may be told, in milliseconds.
 const TICK_MS: u64 = 10_000;
@@ -22,6 +22,9 @@ fn goes_on(watched: &Watched, now: Timestamp) -> Held {
         let ms = now.ms_since(late.at);
         return Err(Violation::new("I11", format!("{}: timer {:?} is {ms} ms late", state.run, late.timer)));
     }
+    if state.queued {
+        return Ok(());
+    }
     if state.active().next().is_none() {
         return Err(Violation::new("I11", format!("{} is open, and nothing of it has begun", state.run)));
     }
@@ -29,6 +32,12 @@ fn goes_on(watched: &Watched, now: Timestamp) -> Held {
         match at {
             StepState::Running { .. } => return stuck(step, "an attempt is owed or under way"),
             StepState::Waiting { wakes, checked, .. } if wakes > checked => return stuck(step, "a look is owed"),
+            StepState::FannedOut { .. } => {
+                let of_it = |id: &StepId| PlanStep::item_of(id).is_some_and(|(of, _)| of == *step);
+                if !state.active().any(|(id, _)| of_it(id)) {
+                    return stuck(step, "none of its items is under way");
+                }
+            }
             StepState::Waiting { wait, .. } => {
                 let timed = watched.timers.iter().any(|timer| timer.timer.step.as_ref() == Some(step));
                 let told = watched.waits.iter().any(|row| row.step == *step);

@@ -14,6 +14,11 @@ mod i10_approvals;
 mod i11_liveness;
 mod i12_bounds;
 mod i15_rows;
+mod i16_items;
+mod i17_groups;
+mod i18_children;
+mod i19_schedules;
+mod i20_undoing;
 mod rest;
 
 pub(crate) use i04_outcome::same_as_without_crashes;
@@ -27,6 +32,7 @@ use engross_core::{
 };
 use engross_store::{Commit, Timer, WaitRow};
 use i01_acknowledged::Acknowledged;
+use i10_approvals::Question;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -58,6 +64,7 @@ pub(crate) type Held = Result<(), Violation>;
 pub(crate) enum Noticed {
     Started { run: RunId, plan: Arc<Plan> },
     Asked { run: RunId, step: StepId, expires_ms: Option<u64> },
+    FannedOut { run: RunId, step: StepId },
     Stuck { run: RunId, step: StepId },
 }
 
@@ -73,6 +80,10 @@ pub(crate) struct Watched {
     keys: BTreeMap<StepId, String>,
     /// Timers that facts speak of and that have not fired.
     due: BTreeMap<TimerId, Timestamp>,
+    /// The questions that are open, as facts tell of them.
+    questions: BTreeMap<StepId, Question>,
+    /// Runs that it started and that a person's re-run has left alone.
+    left_alone: BTreeSet<RunId>,
 }
 
 impl Watched {
@@ -108,6 +119,8 @@ pub(crate) struct Oracle {
     /// When the clock last jumped, in milliseconds since the week began.
     jumped_at: Option<u64>,
     booted_at: u64,
+    /// Since when each schedule is kept.
+    registered: BTreeMap<usize, Timestamp>,
 }
 
 impl Oracle {
@@ -130,6 +143,7 @@ impl Oracle {
         for record in &commit.records {
             match self.runs.get_mut(&commit.run) {
                 None => {
+                    self.fires_once(&commit.run)?;
                     let state = fold([record]).ok_or_else(|| i06_chain::no_start(&commit.run))?;
                     let mut watched = Watched {
                         plan: plan.clone(),
@@ -138,17 +152,23 @@ impl Oracle {
                         waits: BTreeSet::new(),
                         keys: BTreeMap::new(),
                         due: BTreeMap::new(),
+                        questions: BTreeMap::new(),
+                        left_alone: BTreeSet::new(),
                     };
                     i09_timers::follow(&mut watched, record);
                     noticed.push(Noticed::Started { run: commit.run.clone(), plan: plan.clone() });
                     self.runs.insert(commit.run.clone(), watched);
                 }
-                Some(watched) => {
+                Some(_) => {
+                    self.among_others(&commit.run, record)?;
+                    let Some(watched) = self.runs.get_mut(&commit.run) else { continue };
                     before(watched, record)?;
                     i09_timers::check(watched, record)?;
+                    i18_children::follow(watched, record);
                     apply(&mut watched.state, record.at, &record.event);
                     (watched.state.seq, watched.state.hash) = (record.seq, record.hash);
                     watched.start_again(&record.event);
+                    i10_approvals::follow(watched, record);
                     i09_timers::follow(watched, record);
                     noticed.extend(notice(watched, &record.event));
                 }
@@ -161,6 +181,12 @@ impl Oracle {
         i15_rows::follow(watched, commit);
         i15_rows::check(watched)?;
         Ok(noticed)
+    }
+
+    /// What must hold of a fact of one run, given all other runs.
+    fn among_others(&self, run: &RunId, record: &Record) -> Held {
+        i17_groups::check(&self.runs, run, record)?;
+        i18_children::check(&self.runs, run, record)
     }
 
     /// A run was read from its journal.
@@ -180,7 +206,9 @@ fn before(watched: &mut Watched, record: &Record) -> Held {
     i07_order::check(watched, record)?;
     i03_keys::check(watched, record)?;
     i10_approvals::check(watched, record)?;
-    i12_bounds::attempts(watched, record)
+    i12_bounds::attempts(watched, record)?;
+    i16_items::check(watched, record)?;
+    i20_undoing::check(watched, record)
 }
 
 fn notice(watched: &Watched, event: &Event) -> Option<Noticed> {
@@ -192,6 +220,7 @@ fn notice(watched: &Watched, event: &Event) -> Option<Noticed> {
             let expires_ms = crate::node::literal(&spec.with, "expires_ms").and_then(serde_json::Value::as_u64);
             Some(Noticed::Asked { run, step: step.clone(), expires_ms })
         }
+        Event::StepFannedOut { step, .. } => Some(Noticed::FannedOut { run, step: step.clone() }),
         Event::StepInDoubt { step, .. } | Event::IncidentRaised { step, .. } => {
             Some(Noticed::Stuck { run, step: step.clone() })
         }

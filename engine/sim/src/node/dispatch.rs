@@ -7,24 +7,24 @@ use crate::generate::uses;
 use crate::limits::{ATTEMPT_MS_MAX, LOOK_UP_MS_MIN, SETTLE_MS};
 use crate::world::{Ask, Reply, World};
 use engross_core::{
-    Approval, Command, Completion, Deadline, EffectClass, EffectState, ErrorClass, Event, Input, Intents, OnEvent,
-    OutcomeName, Person, PlanStep, RunId, RunState, Stage, StepError, StepId, StepResult, StepState, Subscription,
-    Timestamp, Wait, WaitKind,
+    Approval, Command, Completion, Deadline, EffectClass, EffectState, ErrorClass, Escalation, Event, Input, Intents,
+    OnEvent, OutcomeName, Person, PlanStep, Remind, RunId, RunState, Stage, StepError, StepId, StepResult, StepState,
+    Subscription, Timestamp, Wait, WaitKind,
 };
 use engross_store::{InboxEntry, InboxQuery, Store};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// An attempt or a look under way.
 pub(crate) struct Job {
-    run: RunId,
-    step: StepId,
+    pub(super) run: RunId,
+    pub(super) step: StepId,
     /// The attempt, or which look.
     number: u32,
     look: bool,
     /// What is known of the step since the job began.
-    spec: Option<PlanStep>,
+    pub(super) spec: Option<PlanStep>,
     intents: Option<Intents>,
     deadline: Option<Timestamp>,
     last_error: Option<StepError>,
@@ -55,7 +55,18 @@ impl World {
             match command {
                 Command::RunStep { step, attempt } => self.new_job(run, step, *attempt, false),
                 Command::CheckStep { step, check } => self.new_job(run, step, *check, true),
-                Command::ArmTimer { .. } | Command::Subscribe { .. } | Command::CancelRun { .. } => {}
+                Command::CancelRun { .. } if self.bug(Bug::EndNotPassedOn) => {}
+                Command::CancelRun { run, by, reason } => {
+                    let task = Task::GiveUp { run: run.clone(), by: by.clone(), reason: reason.clone() };
+                    self.soon(task);
+                }
+                // Somebody has to look whether there is a place already.
+                Command::Subscribe { subscription, .. } if subscription.topic == Subscription::QUEUE => {
+                    if let Some(group) = subscription.matching.get("group") {
+                        self.soon(Task::Admit(group.clone()));
+                    }
+                }
+                Command::ArmTimer { .. } | Command::Subscribe { .. } => {}
             }
         }
     }
@@ -80,9 +91,13 @@ impl World {
             bringing: VecDeque::new(),
         };
         self.node.jobs.insert(id, job);
-        // Tasks of a runtime begin in any order.
+        self.soon(Task::Begin(id));
+    }
+
+    /// Tasks of a runtime begin in any order.
+    pub(super) fn soon(&mut self, task: Task) {
         let soon = self.dice.below(5);
-        self.node_in(soon, Task::Begin(id));
+        self.node_in(soon, task);
     }
 
     pub(super) fn begin_job(&mut self, id: u64) {
@@ -125,7 +140,7 @@ impl World {
     fn attempt(&mut self, id: u64, state: &RunState, maybe_done: bool, input: &Arc<Value>) {
         let Some(job) = self.node.jobs.get(&id) else { return };
         let Some(spec) = job.spec.clone() else { return };
-        if spec.uses != uses::ACT {
+        if spec.uses != uses::ACT && spec.uses != uses::RUN {
             let wait = wait_of(&spec, &state.requester, input, self.wall());
             return self.finish(id, Ok(StepResult::Parked(wait)));
         }
@@ -189,10 +204,14 @@ impl World {
         let Some(job) = self.node.jobs.get(&id) else { return };
         let Some(spec) = &job.spec else { return };
         let (run, step, attempt, class) = (job.run.clone(), job.step.clone(), job.number, spec.effect);
+        let starts_a_run = spec.uses == uses::RUN;
         let epoch = job.epoch;
         let budget = self.time_left(job.deadline);
         let held = self.oracle.effect_leaves(&run, &step, &key, attempt, class);
         self.must(held);
+        if starts_a_run {
+            return self.start_child(id);
+        }
         self.send(id, Ask::Act { key, run, step, epoch, class, attempt }, budget);
     }
 
@@ -266,7 +285,7 @@ impl World {
         self.act(id);
     }
 
-    fn finish(&mut self, id: u64, result: Result<StepResult, StepError>) {
+    pub(super) fn finish(&mut self, id: u64, result: Result<StepResult, StepError>) {
         let Some(job) = self.node.jobs.remove(&id) else { return };
         let random = self.dice.word();
         let input = Box::new(Input::StepFinished { step: job.step, attempt: job.number, result, random });
@@ -290,6 +309,7 @@ impl World {
                 }
                 self.bring_next(id);
             }
+            WaitKind::Run { run, .. } => self.give(run, Op::Current, Then::ChildSeen(id)),
             _ => {
                 let object = input.get("object").and_then(Value::as_str).unwrap_or("").to_string();
                 self.send(id, Ask::Check { object }, ATTEMPT_MS_MAX);
@@ -321,7 +341,7 @@ impl World {
         }
     }
 
-    fn looked(&mut self, id: u64, result: Result<Option<Completion>, StepError>) {
+    pub(super) fn looked(&mut self, id: u64, result: Result<Option<Completion>, StepError>) {
         let Some(job) = self.node.jobs.remove(&id) else { return };
         let random = self.dice.word();
         let input = Box::new(Input::CheckFinished { step: job.step, check: job.number, result, random });
@@ -339,7 +359,7 @@ pub(crate) fn wait_of(spec: &PlanStep, requester: &Person, input: &Value, now: T
         uses::SLEEP => Wait { kind: WaitKind::Timer, deadline: deadline(number("for_ms"), "succeeded") },
         uses::APPROVAL => {
             let forbid = literal(&spec.with, "forbid") == Some(&json!(true));
-            let approval = Approval {
+            let mut approval = Approval {
                 title: spec.id.to_string(),
                 stages: vec![Stage {
                     from: vec!["legal".to_string()],
@@ -349,12 +369,17 @@ pub(crate) fn wait_of(spec: &PlanStep, requester: &Person, input: &Value, now: T
                 forbid: if forbid { vec![requester.clone()] } else { Vec::new() },
                 ..Approval::default()
             };
+            if let Some(long) = literal(&spec.with, "long") {
+                takes_long(&mut approval, long);
+            }
             Wait { kind: WaitKind::Approval(Box::new(approval)), deadline: deadline(number("expires_ms"), "expired") }
         }
         uses::EVENT => {
             let order = input.get("order").map(Value::to_string).unwrap_or_default();
             let kind = input.get("type").and_then(Value::as_str).unwrap_or("");
-            let matching = [("order".to_string(), order)].into();
+            let mut matching = BTreeMap::from([("order".to_string(), order)]);
+            let item = input.get("item").and_then(Value::as_str);
+            matching.extend(item.map(|item| ("item".to_string(), item.to_string())));
             let kind = WaitKind::Event {
                 subscriptions: vec![Subscription::to_event(kind, matching)],
                 on_event: OnEvent::Finish(OutcomeName::new("received")),
@@ -376,7 +401,25 @@ pub(crate) fn wait_of(spec: &PlanStep, requester: &Person, input: &Value, now: T
     }
 }
 
+fn takes_long(approval: &mut Approval, long: &Value) {
+    let number = |of: &Value, name: &str| of.get(name).and_then(Value::as_u64).unwrap_or(1);
+    let count = |of: &Value, name: &str| u32::try_from(number(of, name)).unwrap_or(1);
+    let people = |of: &Value| {
+        let names = of.get("people").and_then(Value::as_array).cloned().unwrap_or_default();
+        names.iter().filter_map(Value::as_str).map(Person::new).collect::<Vec<_>>()
+    };
+    let several = |name: &str| long.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let from = || vec!["some".to_string()];
+    let stage = |of: &Value| Stage { from: from(), people: people(of), quorum: count(of, "quorum") };
+    approval.stages = several("stages").iter().map(stage).collect();
+    let escalation = |of: &Value| Escalation { after_ms: number(of, "after_ms"), to: from(), people: people(of) };
+    approval.escalate = several("escalate").iter().map(escalation).collect();
+    let remind = long.get("remind").filter(|remind| !remind.is_null());
+    approval.remind = remind.map(|of| Remind { every_ms: number(of, "every_ms"), max: count(of, "max") });
+    approval.subject_sha256 = long.get("subject").and_then(Value::as_str).map(str::to_string);
+}
+
 /// How often a person had the step run again.
-fn epoch(state: &RunState, step: &StepId) -> u32 {
+pub(super) fn epoch(state: &RunState, step: &StepId) -> u32 {
     state.past.get(step).map_or(0, |past| past.epoch)
 }

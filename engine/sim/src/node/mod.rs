@@ -3,20 +3,27 @@
 //! Slots hold runs while something happens to them; one batch at a time is made durable; jobs are attempts and looks; a sweeper
 //! fires what is due; the inbox is matched; a start recovers. Each file mirrors the file of the runtime with its name.
 
+mod children;
 mod dispatch;
+mod groups;
 mod inbox;
 mod planted;
 mod recovery;
+mod schedules;
 mod sweeper;
 mod turn;
 
 use crate::world::{Reply, World};
 use dispatch::Job;
 pub(crate) use dispatch::wait_of;
-use engross_core::{Event, Expr, Input, Rejection, RunState};
+use engross_core::{Event, Expr, Input, Person, Rejection, RunState, RunStatus, StartRequest};
 use engross_core::{Plan, RunId};
-use engross_store::Timer;
+use engross_store::{Timer, WaitRow};
+use groups::Admitting;
 use inbox::Matching;
+use schedules::Progress;
+pub(crate) use schedules::{MARKS, Trigger, mark as mark_of, read as read_progress};
+use schedules::{Tended, Tending};
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -40,6 +47,22 @@ pub(crate) enum Task {
         call: u64,
     },
     DrainOver,
+    /// A run is given up with the one that started it.
+    GiveUp {
+        run: RunId,
+        by: Person,
+        reason: Option<String>,
+    },
+    /// A run has ended, and whoever waits for it is told.
+    Tell {
+        run: RunId,
+        seq: u64,
+        status: RunStatus,
+    },
+    /// Somebody looks who of a group may go to work.
+    Admit(String),
+    /// The schedules are looked at; an older alarm than the last one means nothing.
+    Tend(u64),
 }
 
 /// What is asked of a run.
@@ -48,6 +71,8 @@ pub(crate) enum Op {
     Turn { input: Box<Input>, quiet: bool },
     /// To be told where it stands.
     Current,
+    /// To begin, unless it is there.
+    Start { plan: Arc<Plan>, request: Box<StartRequest> },
 }
 
 /// Who brought it, and what they do with the answer.
@@ -61,6 +86,16 @@ pub(crate) enum Then {
     Fired(VecDeque<Timer>),
     Told(u64),
     TakenOver,
+    /// The run that a step starts is there; the step's job.
+    ChildBegun(u64),
+    /// Where the run stands that a step waits for; the step's job.
+    ChildSeen(u64),
+    /// A step was told of an end that the last process did not tell of.
+    ToldLeft,
+    /// Where a run stands that waits for its turn.
+    InQueue,
+    Admitted,
+    FiringBegun,
 }
 
 /// What a turn did.
@@ -122,6 +157,17 @@ pub(crate) struct Node {
     alarm: (u64, Option<u64>),
     to_take_over: VecDeque<RunId>,
     to_match: VecDeque<engross_store::InboxEntry>,
+    /// Ends that the last process did not tell of.
+    to_tell: VecDeque<(WaitRow, RunId, u64, RunStatus)>,
+    admitting: Option<Admitting>,
+    to_admit: VecDeque<String>,
+    /// Whether a start admits what was left, and goes on after it.
+    admits_all: bool,
+    /// What is known of how far the schedules have come.
+    progress: BTreeMap<usize, Progress>,
+    tending: Option<Tending>,
+    /// The number of the schedules' last alarm, and when it rings.
+    schedule_alarm: (u64, Option<u64>),
 }
 
 impl Node {
@@ -188,6 +234,13 @@ impl World {
                 self.crash();
             }
             Task::DrainOver => {}
+            Task::GiveUp { run, by, reason } => {
+                let input = Box::new(Input::Cancel { by, reason });
+                self.give(&run, Op::Turn { input, quiet: false }, Then::Nothing);
+            }
+            Task::Tell { run, seq, status } => self.tell_of_the_end(&run, seq, status),
+            Task::Admit(group) => self.admit(group),
+            Task::Tend(alarm) => self.tend(alarm),
         }
     }
 
@@ -211,6 +264,12 @@ impl World {
             Then::Fired(rest) => self.fired(run, rest, &answer),
             Then::Told(matching) => self.told(matching, &answer),
             Then::TakenOver => self.taken_over(run, answer),
+            Then::ChildBegun(job) => self.child_begun(job, run, &answer),
+            Then::ChildSeen(job) => self.child_seen(job, &answer),
+            Then::ToldLeft => self.tell_next_left(),
+            Then::InQueue => self.in_queue(run, &answer),
+            Then::Admitted => self.admitted(&answer),
+            Then::FiringBegun => self.firing_begun(&answer),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::Bug;
 use engross_core::{
-    Command, Context, EffectClass, Event, IdempotencyKey, Input, JOURNAL_VERSION, Record, RunState, StepId, StepState,
-    Turn, apply, outstanding,
+    Command, Context, EffectClass, Event, IdempotencyKey, Input, JOURNAL_VERSION, OutcomeName, PlanStep, Record,
+    ResolvedBy, RunState, StepId, StepState, Turn, Verdict, apply, outstanding,
 };
 use std::collections::BTreeSet;
 
@@ -57,6 +57,18 @@ pub(super) fn wrap(bug: Bug, about: &About, context: Context<'_>, before: Option
                 }
             }
         }
+        (Bug::ItemKeyForgotten, _) => {
+            for event in &mut events {
+                if let Event::EffectIntended { step, key, .. } = event
+                    && let Some((of, _)) = PlanStep::item_of(step)
+                {
+                    *key = before.idempotency_key(&of);
+                }
+            }
+        }
+        (Bug::OneItemTooMany, _) => events.extend(one_item_more(context, before, &events)),
+        (Bug::ResetForgotten, _) => events.extend(approved_all_the_same(before, &events)),
+        (Bug::UndoneInFileOrder, _) => undone_in_file_order(context, before, &mut events),
         _ => return turn,
     }
     if turn.events().eq(&events) {
@@ -77,5 +89,49 @@ pub(super) fn wrap(bug: Bug, about: &About, context: Context<'_>, before: Option
         withdrawn: owed.difference(&owes).cloned().collect(),
         records,
         state,
+    }
+}
+
+/// The first item of a list that has not begun, although as many are under way as may be.
+fn one_item_more(context: Context<'_>, before: &RunState, events: &[Event]) -> Option<Event> {
+    let begun = events.iter().rev().find_map(|event| match event {
+        Event::StepScheduled { step, input, .. } => Some((PlanStep::item_of(step)?.0, input.clone())),
+        _ => None,
+    });
+    let (of, input) = begun?;
+    let mut after = before.clone();
+    events.iter().for_each(|event| apply(&mut after, context.now, event));
+    let items = after.items.get(&of)?;
+    let next = items.iter().map(|item| PlanStep::item(&of, &item.key)).find(|id| after.is_pending(id))?;
+    Some(Event::StepScheduled { step: next, input, deadline: None })
+}
+
+/// The end of an approval that was reset and has had one yes since.
+fn approved_all_the_same(before: &RunState, events: &[Event]) -> Option<Event> {
+    let [Event::DecisionRecorded { step, decision }] = events else { return None };
+    let StepState::Waiting { asked, .. } = before.steps.get(step)? else { return None };
+    (asked.resets > 0 && decision.verdict == Verdict::Approve).then(|| Event::StepCompleted {
+        step: step.clone(),
+        outcome: OutcomeName::new("approved"),
+        outputs: serde_json::Value::Null,
+        error: None,
+        resolved_by: ResolvedBy::Decision,
+    })
+}
+
+fn undone_in_file_order(context: Context<'_>, before: &RunState, events: &mut [Event]) {
+    let mut after = before.clone();
+    for event in events {
+        if let Event::StepScheduled { step, .. } = event
+            && PlanStep::undone_by(step).is_some()
+        {
+            let first = context.plan.in_state(&after).find_map(|(id, spec)| {
+                let undoing = PlanStep::undoing(&id);
+                let done = after.steps.get(&id).and_then(StepState::outcome).is_some_and(|o| o.as_str() == "succeeded");
+                (spec.compensate.is_some() && done && after.is_pending(&undoing)).then_some(undoing)
+            });
+            *step = first.unwrap_or_else(|| step.clone());
+        }
+        apply(&mut after, context.now, event);
     }
 }

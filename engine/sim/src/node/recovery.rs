@@ -1,5 +1,5 @@
-//! What a start finds: runs that owed work, and events that were accepted and not matched. After both, callers are answered and
-//! the sweeper begins.
+//! What a start finds: runs that owed work, ends that were not told, places that nobody took, and events that were accepted and
+//! not matched. After all of them, callers are answered, and the sweeper and the schedules begin.
 
 use super::{Answer, Op, Then};
 use crate::world::World;
@@ -20,7 +20,7 @@ impl World {
                 let input = Box::new(Input::Restarted);
                 self.give(&run, Op::Turn { input, quiet: true }, Then::TakenOver);
             }
-            None => self.read_unmatched(),
+            None => self.tell_what_was_left(),
         }
     }
 
@@ -35,5 +35,6 @@ impl World {
         self.node.open = true;
         self.note(|| "the node is open".to_string());
         self.sweep_in(0);
+        self.tend_in(0);
     }
 }

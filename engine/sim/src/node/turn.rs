@@ -1,12 +1,12 @@
 //! One input, one decision, one commit. Turns of one run follow each other; turns of different runs share batches.
 
-use super::{Done, Loaded, Op, Refused, Slot, Task, Then, planted};
+use super::{Done, Loaded, Op, Refused, Task, Tended, Then, planted};
 use crate::Bug;
 use crate::evaluate::Lookup;
 use crate::faults::Fault;
 use crate::world::World;
 use engross_core::{
-    Command, Context, Input, Plan, Rejection, RunId, RunState, StartRequest, StepState, Turn, advance, fold,
+    Command, Context, Event, Input, Plan, Rejection, RunId, RunState, StartRequest, StepState, Turn, advance, fold,
     outstanding,
 };
 use engross_store::{Commit, Conflict, InboxEntry, RunHead, Store, StoredPlan, Timer, WaitRow, Write};
@@ -23,14 +23,17 @@ pub(crate) enum After {
     Turn(Box<AfterTurn>),
     Kept { entry: InboxEntry, caller: u64 },
     Settled,
+    Tended(Tended),
 }
 
 pub(crate) struct AfterTurn {
     plan: Arc<Plan>,
     state: Arc<RunState>,
-    events: Vec<engross_core::Event>,
+    events: Vec<Event>,
     issued: BTreeSet<Command>,
     quiet: bool,
+    /// Whether it is a run's first turn.
+    first: bool,
     then: Then,
 }
 
@@ -48,6 +51,16 @@ impl World {
                 return;
             }
             let Some((op, then)) = slot.queue.pop_front() else { break };
+            let op = match op {
+                Op::Start { plan, request } => {
+                    if self.begin_run(run, &plan, *request, then) {
+                        return;
+                    }
+                    continue;
+                }
+                op => op,
+            };
+            let Some(slot) = self.node.slots.get_mut(run) else { return };
             let loaded = match slot.loaded.clone() {
                 Some(loaded) => loaded,
                 None => match self.load(run) {
@@ -64,6 +77,7 @@ impl World {
                 },
             };
             match op {
+                Op::Start { .. } => {}
                 Op::Current => self.then(run, then, Ok(Done { state: loaded.state, events: Vec::new() })),
                 Op::Turn { input, quiet } => {
                     if self.one_turn(run, &loaded, *input, quiet, then) {
@@ -93,19 +107,30 @@ impl World {
         false
     }
 
-    /// The first turn of a new run.
-    pub(crate) fn first_turn(&mut self, plan: &Arc<Plan>, request: StartRequest, caller: u64) {
+    /// The first turn of a new run. One that is there already, or whose key another holds, is told of instead.
+    pub(crate) fn first_turn(&mut self, plan: Arc<Plan>, request: StartRequest, then: Then) {
         let run = request.run.clone();
+        self.give(&run, Op::Start { plan, request: Box::new(request) }, then);
+    }
+
+    /// Whether the turn is on its way to the disk.
+    fn begin_run(&mut self, run: &RunId, plan: &Arc<Plan>, request: StartRequest, then: Then) -> bool {
         match self.decide(plan, None, Input::Start(request)) {
-            Err(rejection) => self.then(&run, Then::Reply(caller), Err(rejection.into())),
+            Err(rejection) => {
+                self.then(run, then, Err(rejection.into()));
+                false
+            }
             Ok(turn) => {
-                self.node.slots.insert(run, Slot { busy: true, ..Slot::default() });
+                if let Some(slot) = self.node.slots.get_mut(run) {
+                    slot.busy = true;
+                }
                 let stored = StoredPlan {
                     digest: plan.digest().clone(),
                     definition: plan.definition().clone(),
                     source: String::new(),
                 };
-                self.commit(plan.clone(), turn, Some(stored), false, Then::Reply(caller));
+                self.commit(plan.clone(), turn, Some(stored), false, then);
+                true
             }
         }
     }
@@ -138,6 +163,7 @@ impl World {
         if self.bug(Bug::SubscriptionLost) && self.dice.percent(5) {
             waits_set.clear();
         }
+        let first = stored.is_some();
         let commit = Commit {
             run,
             expected_seq,
@@ -152,7 +178,7 @@ impl World {
             marks: Vec::new(),
         };
         let state = Arc::new(state);
-        let after = AfterTurn { plan, state, events, issued, quiet, then };
+        let after = AfterTurn { plan, state, events, issued, quiet, first, then };
         self.write(Write::Run(Box::new(commit)), After::Turn(Box::new(after)));
     }
 
@@ -224,6 +250,9 @@ impl World {
             }
         };
         for (pending, result) in batch.iter().zip(&results) {
+            if let Write::Mark { name, value: Some(value) } = &pending.write {
+                self.oracle.kept(name, value);
+            }
             let (Write::Run(commit), After::Turn(after), Ok(())) = (&pending.write, &pending.after, result) else {
                 continue;
             };
@@ -246,21 +275,28 @@ impl World {
             (After::Turn(after), Ok(())) => self.turn_written(*after),
             (After::Turn(after), Err(conflict)) => {
                 let run = after.state.run.clone();
-                self.node.slots.remove(&run);
+                if let Some(slot) = self.node.slots.get_mut(&run) {
+                    slot.busy = false;
+                }
+                let held = |world: &Self, holder: &RunId| {
+                    let state = world.oracle.runs.get(holder).map(|watched| watched.state.clone());
+                    state.map_or(Err(Refused::Unavailable), |state| {
+                        Ok(Done { state: Arc::new(state), events: Vec::new() })
+                    })
+                };
                 let answer = match conflict {
-                    Conflict::KeyTaken { holder } => {
-                        let state = self.oracle.runs.get(&holder).map(|watched| watched.state.clone());
-                        state.map_or(Err(Refused::Unavailable), |state| {
-                            Ok(Done { state: Arc::new(state), events: Vec::new() })
-                        })
-                    }
+                    Conflict::KeyTaken { holder } => held(self, &holder),
+                    // Its id is that of a step or of a firing, which has started it before.
+                    Conflict::Sequence { .. } if after.first => held(self, &run),
                     other => {
                         self.must(crate::invariants::nobody_else_wrote(&run, &other));
                         Err(Refused::Unavailable)
                     }
                 };
                 self.then(&run, after.then, answer);
+                self.work_off(&run);
             }
+            (After::Tended(what), _) => self.tended(what),
             (After::Kept { entry, caller }, result) => self.kept(entry, caller, result.is_ok()),
             (After::Settled, _) => self.settled(),
         }
@@ -279,6 +315,9 @@ impl World {
         if let Some(at) = first.min() {
             let ms = self.until_wall(at);
             self.sweep_in(ms);
+        }
+        if after.events.iter().any(|event| matches!(event, Event::RunEnded { .. })) {
+            self.others_may_wait(&after.state);
         }
         if !after.quiet {
             self.set_off(&run, &after.issued);

@@ -48,7 +48,7 @@ pub fn check_reference(from: u64, count: u64) -> Compared {
 
 fn case(seed: u64) -> Option<Case> {
     let mut dice = Dice::of(seed, &["reference"]);
-    let shape = Shape { steps_max: 20, unsafe_steps: true, races: true, shared_events: false };
+    let shape = Shape { steps_max: 20, unsafe_steps: true, races: true, shared_events: false, rich: false };
     let definition = generate::plan(&mut dice, "reference", shape).ok()?.definition().clone();
     let script = script(&mut dice, &definition.steps);
     Some(Case { definition, script })

@@ -3,11 +3,12 @@
 
 use super::{Happening, World};
 use crate::faults::Fault;
+use crate::generate::fates::Doing;
 use crate::generate::uses;
 use crate::limits::{DAY_MS, MINUTE_MS, SECOND_MS};
 use crate::node::{Answer, Op, Refused, Then};
 use engross_core::{
-    Decision, EventId, Input, Person, Plan, ReceivedEvent, RunId, StartRequest, StepId, Subscription, Verdict,
+    Decision, EventId, Input, Person, Plan, PlanStep, ReceivedEvent, RunId, StartRequest, StepId, Subscription, Verdict,
 };
 use engross_store::InboxEntry;
 use serde_json::json;
@@ -17,10 +18,12 @@ use serde_json::json;
 pub(crate) enum Wish {
     Start { number: usize, plan: usize, keyed: bool },
     CancelNumber { number: usize },
-    Decide { run: RunId, step: StepId, by: Person, verdict: Verdict },
+    Decide { run: RunId, step: StepId, by: Person, verdict: Verdict, shown: Option<String> },
+    HandOn { run: RunId, step: StepId, by: Person, to: Person },
+    Change { run: RunId, step: StepId, subject: String },
     Help { run: RunId, step: StepId },
     Rerun { number: usize },
-    Event { id: String, kind: String, order: serde_json::Value },
+    Event { id: String, kind: String, data: serde_json::Value },
     Webhook { object: String, about: &'static str },
 }
 
@@ -58,15 +61,23 @@ impl World {
         match wish {
             Wish::Start { number, plan, keyed } => self.start(id, number, plan, keyed),
             Wish::CancelNumber { number } => self.cancel(id, number),
-            Wish::Decide { run, step, by, verdict } => {
-                let decision = Decision::new(by, verdict, self.wall());
+            Wish::Decide { run, step, by, verdict, shown } => {
+                let decision = Decision { subject_sha256: shown, ..Decision::new(by, verdict, self.wall()) };
                 let input = Input::Decision { step, decision };
+                self.give(&run, Op::Turn { input: Box::new(input), quiet: false }, Then::Reply(id));
+            }
+            Wish::HandOn { run, step, by, to } => {
+                let input = Input::Delegate { step, by, to, comment: None };
+                self.give(&run, Op::Turn { input: Box::new(input), quiet: false }, Then::Reply(id));
+            }
+            Wish::Change { run, step, subject } => {
+                let by = Person::new("rita@sales.example");
+                let input = Input::SubjectChanged { step, subject_sha256: subject, by, comment: None };
                 self.give(&run, Op::Turn { input: Box::new(input), quiet: false }, Then::Reply(id));
             }
             Wish::Help { run, step } => self.help(id, &run, &step),
             Wish::Rerun { number } => self.rerun(id, number),
-            Wish::Event { id: event, kind, order } => {
-                let data = json!({ "order": order });
+            Wish::Event { id: event, kind, data } => {
                 let topic = Subscription::to_event(&kind, Default::default()).topic;
                 self.receive(id, EventId::new(event), kind, data, topic);
             }
@@ -96,7 +107,7 @@ impl World {
             key: keyed.then(|| format!("key/{number}")),
             parent: None,
         };
-        self.first_turn(&plan, request, caller);
+        self.first_turn(plan, request, Then::Reply(caller));
     }
 
     fn cancel(&mut self, caller: u64, number: usize) {
@@ -176,7 +187,7 @@ impl World {
         for step in plan.ordered().filter(|step| step.uses == uses::EVENT) {
             let kind = crate::node::literal(&step.with, "type").and_then(|v| v.as_str().map(str::to_string));
             let (Some(kind), Some(after)) = (kind, self.fates.event(&Self::base(run), &step.id)) else { continue };
-            let wish = Wish::Event { id: format!("{run}/{}", step.id), kind, order: order.clone() };
+            let wish = Wish::Event { id: format!("{run}/{}", step.id), kind, data: json!({ "order": order }) };
             self.plan_in(after, Happening::Call(Caller::new(wish.clone())));
             if self.dice.percent(self.rough.callers) {
                 self.hit(Fault::WebhookTwice);
@@ -186,14 +197,45 @@ impl World {
         }
     }
 
+    /// The same for the items of a list, once it is known.
+    pub(super) fn events_of_items_will_come(&mut self, run: &RunId, step: &StepId) {
+        let Some(watched) = self.oracle.runs.get(run) else { return };
+        let Some(foreach) = watched.plan.step(step).and_then(|step| step.foreach.as_deref()) else { return };
+        let kind = crate::node::literal(&foreach.each.with, "type").and_then(|v| v.as_str().map(str::to_string));
+        let (uses::EVENT, Some(kind)) = (foreach.each.uses.as_str(), kind) else { return };
+        let order = watched.state.inputs.get("order").cloned().unwrap_or_default();
+        let items = watched.state.items.get(step).cloned().unwrap_or_default();
+        for item in items.iter() {
+            let id = PlanStep::item(step, &item.key);
+            let Some(after) = self.fates.event(&Self::base(run), &id) else { continue };
+            let data = json!({ "order": order, "item": item.value.get("id") });
+            let wish = Wish::Event { id: format!("{run}/{id}"), kind: kind.clone(), data };
+            self.plan_in(after, Happening::Call(Caller::new(wish)));
+        }
+    }
+
     /// People see that they are asked.
     pub(super) fn people_will_answer(&mut self, run: &RunId, step: &StepId, expires_ms: Option<u64>) {
         for answer in self.fates.answers(&Self::base(run), step, expires_ms) {
-            let wish = Wish::Decide { run: run.clone(), step: step.clone(), by: answer.by, verdict: answer.verdict };
+            let (run, step, by, verdict) = (run.clone(), step.clone(), answer.by, answer.verdict);
+            let wish = Wish::Decide { run, step, by, verdict, shown: None };
             if expires_ms.is_some_and(|at| answer.after_ms.abs_diff(at) < 5) {
                 self.hit(Fault::DecisionAtDeadline);
             }
             self.plan_in(answer.after_ms, Happening::Call(Caller::new(wish)));
+        }
+        let spec = self.oracle.runs.get(run).and_then(|watched| watched.plan.step(step));
+        if spec.and_then(|spec| crate::node::literal(&spec.with, "long")).is_none() {
+            return;
+        }
+        for (after_ms, doing) in self.fates.doings(&Self::base(run), step) {
+            let (run, step) = (run.clone(), step.clone());
+            let wish = match doing {
+                Doing::Decide(by, verdict, shown) => Wish::Decide { run, step, by, verdict, shown },
+                Doing::HandOn(by, to) => Wish::HandOn { run, step, by, to },
+                Doing::Change(subject) => Wish::Change { run, step, subject },
+            };
+            self.plan_in(after_ms, Happening::Call(Caller::new(wish)));
         }
     }
 }

@@ -48,6 +48,7 @@ impl World {
                 self.oracle.clock_jumped(self.now);
                 let late = self.dice.below(SWEEP_MS_MAX);
                 self.sweep_in(late);
+                self.tend_in(late);
             }
             Chaos::Suspend => {
                 self.hit(Fault::Suspended);

@@ -8,7 +8,6 @@ use crate::faults::Fault;
 use crate::limits::{DAY_MS, HOUR_MS, MINUTE_MS, SETTLE_MS};
 use crate::node::{Op, Then};
 use engross_core::{Answer, Completion, Input, Person, RunId, StepId, StepState};
-use serde_json::json;
 
 impl World {
     /// Somebody sees a step that needs a person.
@@ -38,8 +37,8 @@ impl World {
         let good = watched.plan.step(step)?.outcomes.first()?.name.clone();
         let made = self.provider.effects.get(&(run.clone(), step.clone(), epoch)).and_then(|made| made.first());
         let object = made.map_or_else(|| format!("{run}.{step}"), |made| made.object.clone());
-        let (happened, ended) =
-            (made.is_some(), Answer::Ended(Completion::new(good.as_str(), json!({ "object": object }))));
+        let outputs = self.fates.outputs(&Self::base(run), step, &object);
+        let (happened, ended) = (made.is_some(), Answer::Ended(Completion::new(good.as_str(), outputs)));
         let failed = Answer::Ended(Completion::new("failed", serde_json::Value::Null));
         let in_doubt = match state {
             // The request may still be on its way: the shell refuses a word about it so soon.

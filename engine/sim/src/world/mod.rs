@@ -19,7 +19,7 @@ use crate::faults::{Counts, Fault};
 use crate::generate::fates::Fates;
 use crate::invariants::{Noticed, Oracle, Violation};
 use crate::limits::{EPOCH_MS, EVENTS_MAX, HEAL_MS, WEEK_MS};
-use crate::node::{Node, Task};
+use crate::node::{Node, Task, Trigger};
 use crate::{Bug, Options};
 use engross_core::{Plan, PlanDigest, RunId, Timestamp};
 use engross_store::MemoryStore;
@@ -54,6 +54,7 @@ pub(crate) struct World {
     pub(crate) dice: Dice,
     pub(crate) fates: Fates,
     pub(crate) plans: Vec<Arc<Plan>>,
+    pub(crate) triggers: Vec<Arc<Trigger>>,
     pub(crate) by_digest: BTreeMap<PlanDigest, Arc<Plan>>,
     pub(crate) disk: MemoryStore,
     pub(crate) node: Node,
@@ -197,6 +198,7 @@ impl World {
         match what {
             Noticed::Started { run, plan } => self.events_will_come(&run, &plan),
             Noticed::Asked { run, step, expires_ms } => self.people_will_answer(&run, &step, expires_ms),
+            Noticed::FannedOut { run, step } => self.events_of_items_will_come(&run, &step),
             Noticed::Stuck { run, step } => self.somebody_will_help(&run, &step),
         }
     }
@@ -206,7 +208,10 @@ impl World {
         self.oracle.ends()
     }
 
+    /// A run's name without what is made anew when somebody has to ask twice: of `r001x5~s3[a]~0`, which a step of `r001x5`
+    /// started, it is `r001~s3[a]~0`.
     pub(crate) fn base(run: &RunId) -> RunId {
-        RunId::new(run.as_str().split('x').next().unwrap_or(""))
+        let (top, below) = run.as_str().split_at(run.as_str().find('~').unwrap_or(run.as_str().len()));
+        RunId::new(format!("{}{below}", top.split('x').next().unwrap_or("")))
     }
 }

@@ -6,7 +6,7 @@ use super::{Caller, Happening, Wish, World};
 use crate::faults::Fault;
 use crate::limits::{ATTEMPT_MS_MAX, DAY_MS, MINUTE_MS, SECOND_MS, SETTLE_MS};
 use crate::node::Task;
-use engross_core::{Completion, EffectClass, ErrorClass, RunId, StepError, StepId};
+use engross_core::{Completion, EffectClass, ErrorClass, PlanStep, RunId, StepError, StepId};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -191,8 +191,9 @@ impl World {
         let reply = match ask {
             Ask::Act { key, run, step, epoch, class, attempt } => self.effect(key, (run, step, epoch), class, attempt),
             Ask::LookUp { run, step, epoch } => {
+                let (base, of) = (Self::base(&run), step.clone());
                 let made = self.provider.effects.get(&(run, step, epoch)).and_then(|effects| effects.first());
-                Reply::Found(made.map(|effect| json!({ "object": effect.object })))
+                Reply::Found(made.map(|effect| self.fates.outputs(&base, &of, &effect.object)))
             }
             Ask::Check { object } => self.look_at(&object),
         };
@@ -204,14 +205,16 @@ impl World {
     /// The provider acts: a first time, or a second when it is not told that it is the same.
     fn effect(&mut self, key: String, of: (RunId, StepId, u32), class: EffectClass, attempt: u32) -> Reply {
         let (run, step, epoch) = (&of.0, &of.1, of.2);
+        let fates = self.fates;
+        let outputs = |object: &str| fates.outputs(&Self::base(run), step, object);
         let first = if epoch == 0 { format!("{run}.{step}") } else { format!("{run}.{step}.again{epoch}") };
         if class == EffectClass::Read {
-            return Reply::Done(json!({ "object": first }));
+            return Reply::Done(outputs(&first));
         }
         if let (EffectClass::Idempotent, Some(object)) = (class, self.provider.by_key.get(&key)) {
             let object = object.clone();
             self.note(|| format!("provider: {object} is there already"));
-            return Reply::Done(json!({ "object": object }));
+            return Reply::Done(outputs(&object));
         }
         let made = self.provider.effects.entry(of.clone()).or_default();
         let object = if made.is_empty() { first } else { format!("{first}.{}", made.len() + 1) };
@@ -222,10 +225,11 @@ impl World {
         let effects = self.provider.effects.get(&of).map_or(&[][..], Vec::as_slice);
         let held = self.oracle.effect_happened(run, step, class, effects);
         self.must(held);
-        if let Some(fate) = self.fates.object(&Self::base(run), step) {
+        // Nobody signs what takes something back.
+        if let (Some(fate), None) = (self.fates.object(&Self::base(run), step), PlanStep::undone_by(step)) {
             self.plan_in(fate.after_ms, Happening::ObjectEnds(object.clone()));
         }
-        Reply::Done(json!({ "object": object }))
+        Reply::Done(outputs(&object))
     }
 
     fn look_at(&mut self, object: &str) -> Reply {

@@ -11,12 +11,22 @@ use crate::generate::{self, Shape};
 use crate::invariants::Oracle;
 use crate::limits::{DAY_MS, HOUR_MS, MINUTE_MS, RUNS, WEEK_MS};
 use crate::node::Node;
+use crate::node::Trigger;
+use engross_core::Plan;
+use engross_schedule::{CatchUp, Overlap, Schedule};
 use engross_store::MemoryStore;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One seed in so many has no faults but crashes, and is compared with the same week without them.
 const CRASHES_ONLY_ONE_IN: u64 = 4;
+
+/// One seed in so many has plain plans: those of generator 2.
+const PLAIN_ONE_IN: u64 = 3;
+
+/// What simulated schedules are made of.
+const CRONS: [&str; 4] = ["30 9 * * *", "30 */6 * * *", "15,45 8 * * 1-5", "30 12 * * 3"];
+const ZONES: [&str; 3] = ["UTC", "Europe/Berlin", "America/New_York"];
 
 impl World {
     /// Whether a seed has no faults but crashes.
@@ -27,10 +37,11 @@ impl World {
     pub(crate) fn new(options: Options) -> Self {
         let seed = options.seed;
         let crashes_only = Self::crashes_only(seed);
+        let rich = seed % PLAIN_ONE_IN != 1;
         let shape = if crashes_only {
-            Shape { steps_max: 10, unsafe_steps: false, races: false, shared_events: false }
+            Shape { steps_max: 10, unsafe_steps: false, races: false, shared_events: false, rich }
         } else {
-            Shape { steps_max: 12, unsafe_steps: true, races: true, shared_events: true }
+            Shape { steps_max: 12, unsafe_steps: true, races: true, shared_events: true, rich }
         };
         let mut dice = Dice::of(seed, &["world"]);
         let rough = match (options.calm, crashes_only) {
@@ -48,6 +59,7 @@ impl World {
             offset: 0,
             fates: Fates { seed, shape },
             plans: Vec::new(),
+            triggers: Vec::new(),
             by_digest: BTreeMap::new(),
             disk: MemoryStore::new(),
             node: Node::default(),
@@ -72,6 +84,9 @@ impl World {
         if shape.races {
             world.plan_reruns(4);
         }
+        if shape.rich {
+            world.draw_triggers(shape);
+        }
         if !world.options.calm {
             world.plan_chaos(crashes_only);
         }
@@ -86,8 +101,37 @@ impl World {
             // A generated plan has no circles and no unknown steps; one that had would be left out.
             if let Ok(plan) = generate::plan(&mut dice, &format!("w{number}"), shape) {
                 let plan = Arc::new(plan);
-                self.by_digest.insert(plan.digest().clone(), plan.clone());
+                self.know(&plan);
                 self.plans.push(plan);
+            }
+        }
+    }
+
+    /// Remembers a plan by its digest, with those that its steps start.
+    fn know(&mut self, plan: &Arc<Plan>) {
+        self.by_digest.insert(plan.digest().clone(), plan.clone());
+        let children = plan.all().filter_map(|step| step.child.as_deref());
+        for child in children.filter_map(|child| Plan::build(child.clone()).ok()) {
+            self.know(&Arc::new(child));
+        }
+    }
+
+    fn draw_triggers(&mut self, shape: Shape) {
+        let mut dice = Dice::of(self.options.seed, &["triggers"]);
+        for _ in 0..dice.below(3) {
+            let plan = usize::try_from(dice.below(self.plans.len() as u64)).unwrap_or(0);
+            let (cron, zone) = (dice.pick(&CRONS).copied(), dice.pick(&ZONES).copied());
+            let schedule = Schedule::parse(cron.unwrap_or(CRONS[0]), zone.unwrap_or(ZONES[0]));
+            let (overlap, catch_up) = match (shape.races, dice.below(3), dice.below(3)) {
+                // What is left out while a run is open depends on the very second at which that ends.
+                (false, _, _) => (Overlap::Allow, CatchUp::All),
+                (true, overlap, catch_up) => (
+                    [Overlap::Skip, Overlap::Queue, Overlap::Allow][usize::try_from(overlap).unwrap_or(0)],
+                    [CatchUp::Latest, CatchUp::All, CatchUp::None][usize::try_from(catch_up).unwrap_or(0)],
+                ),
+            };
+            if let Ok(schedule) = schedule {
+                self.triggers.push(Arc::new(Trigger { plan, schedule, overlap, catch_up }));
             }
         }
     }

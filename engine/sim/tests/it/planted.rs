@@ -76,3 +76,53 @@ fn a_look_that_is_dated_by_its_answer_lets_an_effect_happen_twice() {
 fn an_event_that_no_start_matches_is_a_lost_input() {
     check(Bug::UnmatchedForgotten, "I1");
 }
+
+#[test]
+fn an_item_whose_key_forgets_the_item_is_seen() {
+    check(Bug::ItemKeyForgotten, "I3");
+}
+
+#[test]
+fn one_item_more_than_may_be_under_way_is_seen() {
+    check(Bug::OneItemTooMany, "I16");
+}
+
+#[test]
+fn one_run_more_than_may_be_at_work_is_seen() {
+    check(Bug::LimitIgnored, "I17");
+}
+
+#[test]
+fn a_place_that_nobody_is_told_of_after_a_start_is_seen() {
+    check(Bug::AdmissionForgotten, "I17");
+}
+
+#[test]
+fn the_end_of_a_run_that_no_start_tells_of_is_seen() {
+    check(Bug::EndUntold, "I18");
+}
+
+#[test]
+fn a_run_that_goes_on_when_the_one_that_started_it_is_given_up_is_seen() {
+    check(Bug::EndNotPassedOn, "I18");
+}
+
+#[test]
+fn a_step_that_ends_better_than_the_run_that_it_started_is_seen() {
+    check(Bug::StoppedIsSuccess, "I18");
+}
+
+#[test]
+fn a_firing_that_starts_two_runs_is_seen() {
+    check(Bug::FiringTwice, "I19");
+}
+
+#[test]
+fn decisions_that_outlive_a_reset_are_seen() {
+    check(Bug::ResetForgotten, "I10");
+}
+
+#[test]
+fn undoing_in_the_order_of_the_file_is_seen() {
+    check(Bug::UndoneInFileOrder, "I20");
+}
