@@ -13,6 +13,7 @@ pub use schema::schema;
 use crate::sources;
 use anyhow::{Result, bail};
 use engross_core::Person;
+use engross_providers::ProviderDescription;
 use engross_runtime::housekeeping::Retention;
 use engross_source::{Diagnostic, SourceFile, Span};
 use std::collections::BTreeMap;
@@ -133,7 +134,8 @@ pub fn load(named: Option<&Path>) -> Result<Config> {
     };
     let (file, parsed) = match sources::read(&path)? {
         sources::Read::Text(file) => {
-            let parsed = parse(&file);
+            let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
+            let parsed = parse(&file, |folder| declared(&base.join(folder)));
             (file, parsed)
         }
         sources::Read::NotText(file, diagnostic) => (file, Err(vec![*diagnostic])),
@@ -142,4 +144,11 @@ pub fn load(named: Option<&Path>) -> Result<Config> {
         crate::ui::diagnostics(&diagnostics, std::slice::from_ref::<SourceFile>(&file));
         bail!("{} has mistakes", path.display())
     })
+}
+
+/// What a team's own manifests declare. A folder or a manifest that cannot be read declares nothing here: whoever uses it is told
+/// why.
+fn declared(folder: &Path) -> Vec<ProviderDescription> {
+    let files = crate::host::own_manifests(folder).unwrap_or_default();
+    files.iter().filter_map(|file| engross_providers::describe_yaml(file.path(), file.text()).ok()).collect()
 }

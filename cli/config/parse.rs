@@ -2,13 +2,14 @@
 
 use super::{Config, ConnectionConfig, DEFAULT_CONCURRENCY, Text};
 use engross_core::{Person, parse_span};
+use engross_providers::{ProviderDescription, SettingDescription};
 use engross_runtime::housekeeping::Retention;
 use engross_source::yaml::Entry;
 use engross_source::{Code, Diagnostic, Diagnostics, Limits, Node, SourceFile, Span, load, nearest};
 use engross_step_api::Connection;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const UNKNOWN_KEY: Code = Code("E0401");
 const WRONG_VALUE: Code = Code("E0402");
@@ -31,19 +32,38 @@ pub(super) const TOP: &[&str] =
     &["connections", "store", "files", "people", "workflows", "providers", "server", "http", "retention"];
 pub(super) const WEBHOOK: &[&str] = &["token", "secret", "header", "scheme"];
 
-/// Parses a configuration.
+/// Words in the name of a setting that make it a secret where no manifest says what it is.
+const SECRET_WORDS: &[&str] = &["key", "token", "secret", "password"];
+
+/// Parses a configuration. `own` gives what the manifests in a folder offer, the folder as the file names it.
 ///
 /// # Errors
 /// Every mistake in it.
-pub fn parse(file: &SourceFile) -> Result<Config, Vec<Diagnostic>> {
+pub fn parse(
+    file: &SourceFile,
+    own: impl FnOnce(&Path) -> Vec<ProviderDescription>,
+) -> Result<Config, Vec<Diagnostic>> {
     let root = load(file, &Limits::default())?;
-    let mut parser = Parser { file, found: Diagnostics::new() };
+    let mut described = Vec::new();
+    if root.get("connections").is_some() {
+        described = own(&manifests(&root));
+        described.extend(engross_providers::describe_builtin());
+    }
+    let settings = described.into_iter().map(|provider| (provider.name, provider.settings)).collect();
+    let mut parser = Parser { file, settings, found: Diagnostics::new() };
     let config = parser.config(&root);
     if parser.found.has_errors() { Err(parser.found.into_vec()) } else { Ok(config) }
 }
 
+/// The folder of the team's own manifests: what they declare has to be known before the connections are read.
+fn manifests(root: &Node) -> PathBuf {
+    root.get("providers").and_then(Node::as_str).map_or_else(|| Config::default().providers, PathBuf::from)
+}
+
 struct Parser<'a> {
     file: &'a SourceFile,
+    /// What each provider's connections set, by its name.
+    settings: BTreeMap<String, BTreeMap<String, SettingDescription>>,
     found: Diagnostics,
 }
 
@@ -109,6 +129,7 @@ impl Parser<'_> {
             settings: BTreeMap::new(),
             webhook: BTreeMap::new(),
         };
+        let provider = entry.value.get("provider").and_then(Node::as_str);
         for setting in self.entries(&entry.value, "a connection", None) {
             match setting.key.text.as_str() {
                 "provider" => parsed.provider = self.string(&setting.value)?,
@@ -124,7 +145,7 @@ impl Parser<'_> {
                     }
                 }
                 name => {
-                    let secret = ["key", "token", "secret", "password"].iter().any(|word| name.contains(word));
+                    let secret = self.is_secret(provider, name);
                     if let Some(text) = self.text(name, &setting.value, secret) {
                         parsed.settings.insert(name.to_string(), text);
                     }
@@ -141,6 +162,15 @@ impl Parser<'_> {
             return None;
         }
         Some(parsed)
+    }
+
+    /// Whether a setting may not stand in the file: as its manifest says, and where none does, as its name sounds.
+    fn is_secret(&self, provider: Option<&str>, name: &str) -> bool {
+        let declared = provider.and_then(|provider| self.settings.get(provider)).and_then(|all| all.get(name));
+        match declared {
+            Some(setting) => setting.secret,
+            None => SECRET_WORDS.iter().any(|word| name.contains(word)),
+        }
     }
 
     fn people(&mut self, node: &Node) -> BTreeMap<String, Vec<Person>> {
@@ -339,7 +369,7 @@ mod tests {
 
     fn check(text: &str, expected: &[&str]) {
         let file = SourceFile::new("engross.yaml", text);
-        let rendered = match parse(&file) {
+        let rendered = match parse(&file, |_| Vec::new()) {
             Ok(_) => String::new(),
             Err(found) => render_text(&found, std::slice::from_ref(&file), false),
         };
@@ -372,6 +402,15 @@ mod tests {
             ],
         );
         check("connections:\n  a: { provider: juro, settle: 0s }\n", &[]);
+        check("connections:\n  a: { provider: paperlex, token: { env: TOKEN }, public_token: pk-acme }\n", &[]);
+        check(
+            "connections:\n  a: { provider: paperlex, callback_url: \"https://x.example\", token: abc }\n  b: { provider: own, public_token: x }\n",
+            &[
+                "engross.yaml:2:42: error[E0404] `callback_url` is a secret, and stands in the file",
+                "engross.yaml:2:70: error[E0404] `token` is a secret, and stands in the file",
+                "engross.yaml:3:37: error[E0404] `public_token` is a secret, and stands in the file",
+            ],
+        );
         check("retention: { runs: 90d, events: forever }\n", &[]);
         check(
             "retention: { runs: 90, events: 1h, files: 1d }\n",
@@ -401,6 +440,26 @@ mod tests {
             "people: { legal: [] }\n",
             &["engross.yaml:1:11: error[E0402] group `legal` has nobody in it: an approval by it could never be given"],
         );
+    }
+
+    #[test]
+    fn a_teams_own_manifest_says_what_is_a_secret() {
+        let manifest = include_str!("../../steps/providers/tests/it/fifth/docuseal.yaml");
+        let manifest =
+            manifest.replacen("config:\n", "config:\n  public_key: { type: string }\n  pin: { type: secret }\n", 1);
+        let check = |folder: &str, expected: &str| {
+            let text = "providers: ours\nconnections:\n  a: { provider: docuseal, public_key: pk, pin: 1 }\n";
+            let file = SourceFile::new("engross.yaml", text);
+            let described = |named: &Path| match named == Path::new(folder) {
+                true => vec![engross_providers::describe_yaml("docuseal.yaml", &manifest).unwrap()],
+                false => Vec::new(),
+            };
+            let found: Vec<String> =
+                parse(&file, described).unwrap_err().into_iter().map(|found| found.message).collect();
+            assert_eq!(found, [format!("`{expected}` is a secret, and stands in the file")]);
+        };
+        check("ours", "pin");
+        check("elsewhere", "public_key");
     }
 
     /// Each of these once meant that there is no secret, which is the one thing that it does not say.

@@ -97,7 +97,11 @@ impl ConnectionConfig {
 }
 
 impl Text {
-    fn read(&self) -> Result<String> {
+    /// The value, from wherever it is.
+    ///
+    /// # Errors
+    /// It is not where the configuration says.
+    pub fn read(&self) -> Result<String> {
         match self {
             Self::Plain(text) => Ok(text.clone()),
             Self::Env(name) => match std::env::var(name) {

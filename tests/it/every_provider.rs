@@ -23,7 +23,7 @@ impl World {
         let key = "{ env: JURO_API_KEY }";
         let mut more = String::new();
         for (name, path, settings) in [
-            ("paperlex", "paperlex/v1", format!("token: {key}, callback_url: \"{}\"", hook(&lab, "paperlex"))),
+            ("paperlex", "paperlex/v1", format!("token: {key}")),
             ("docjuris", "docjuris/v1", format!("account_id: {DOCJURIS_ACCOUNT_ID}, api_key: {key}")),
             ("contract_signatures", "contract_signatures/webapi", format!("api_key: {key}")),
         ] {

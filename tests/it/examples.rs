@@ -39,7 +39,7 @@ impl Stage {
         let key = "{ env: JURO_API_KEY }";
         let mut more = String::new();
         for (name, path, settings) in [
-            ("paperlex", "paperlex/v1", format!("token: {key}, callback_url: \"{}\"", hook(&lab, "paperlex"))),
+            ("paperlex", "paperlex/v1", format!("token: {key}")),
             ("docjuris", "docjuris/v1", format!("account_id: {DOCJURIS_ACCOUNT_ID}, api_key: {key}")),
             ("contract_signatures", "contract_signatures/webapi", format!("api_key: {key}")),
         ] {
@@ -120,7 +120,7 @@ impl Play<'_> {
 }
 
 /// A web server for what is neither the engine nor a provider: it answers GET with a draft, and keeps what is posted.
-struct Office {
+pub(crate) struct Office {
     addr: SocketAddr,
     mail: Arc<Mutex<Vec<Value>>>,
 }
@@ -128,7 +128,7 @@ struct Office {
 const DRAFT: &[u8] = b"PK\x03\x04 a draft";
 
 impl Office {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let office = Self { addr: listener.local_addr().unwrap(), mail: Arc::default() };
         let mail = Arc::clone(&office.mail);
@@ -140,7 +140,7 @@ impl Office {
         office
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.addr)
     }
 
