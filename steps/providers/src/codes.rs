@@ -29,4 +29,7 @@ codes! {
     NESTED_LOOKUP = "E0513", "an operation that is called by others has look-ups of its own";
     CONDITION = "E0514", "a condition of a manifest cannot be read";
     BODY = "E0515", "the body of an operation and what goes into it do not fit";
+    EXAMPLE = "E0516", "the example of an operation does not fit its input";
+    NAME_TAKEN = "E0517", "a provider's name is taken";
+    CLEAR_TEXT = "W0501", "a provider's secrets would travel as clear text";
 }

@@ -18,7 +18,7 @@ mod manifest;
 mod pointer;
 mod template;
 
-pub use catalog::{builtin, describe_builtin, describe_yaml, from_yaml};
+pub use catalog::{Own, builtin, describe_builtin, describe_yaml, from_yaml, manifest_schema, own};
 pub use client::Client;
 pub use codes::CODES;
 pub use describe::{

@@ -27,7 +27,7 @@ pub(crate) const TOLERANCE_S_MAX: i64 = 24 * 3600;
 pub(crate) const SIGNATURES_MAX: usize = 16;
 
 /// How much of a provider's text is quoted where it names no message of its own, in characters.
-pub(crate) const WORDS_CHARS_MAX: usize = 300;
+pub(crate) const WORDS_CHARS_MAX: usize = 200;
 
 /// How long making a connection may take.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -71,6 +71,9 @@ pub(crate) const PACE_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// The most requests per second and per burst that a manifest may allow.
 pub(crate) const PACE_MAX: i64 = 100_000;
+
+/// Mistakes that are told of one example.
+pub(crate) const EXAMPLE_MISTAKES_MAX: usize = 8;
 
 /// How deep an example of an operation's input is made up.
 pub(crate) const EXAMPLE_DEPTH_MAX: usize = 6;

@@ -12,6 +12,7 @@ mod compose;
 mod feed;
 mod intake;
 mod lookup;
+mod markup;
 mod pace;
 mod paging;
 mod preview;

@@ -2,7 +2,7 @@
 //! about the effect.
 
 use super::session::Session;
-use super::{Core, question};
+use super::{Core, markup, question};
 use crate::client::{Answer, Failure};
 use crate::limits::{FILE_NAME_CHARS_MAX, MEDIA_TYPE_BYTES_MAX, WORDS_CHARS_MAX};
 use crate::manifest::{
@@ -315,6 +315,8 @@ fn words(session: &Session<'_>, body: &[u8]) -> String {
     let text = session.core.manifest.error_message.text(&document);
     let text = text.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
     let text = session.scrubber.text(&text);
+    // A secret whose letters were written as entities is one again after this.
+    let text = if markup::is_html(&text) { session.scrubber.text(&markup::text(&text)) } else { text };
     let visible: String = text.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect();
     let words = visible.split_whitespace().collect::<Vec<_>>().join(" ");
     let cut: String = words.chars().take(WORDS_CHARS_MAX).collect();

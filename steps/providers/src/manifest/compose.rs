@@ -3,7 +3,7 @@
 
 use super::calls::property_names;
 use super::load::Shared;
-use super::operation::{input, outputs};
+use super::operation::{example, input, outputs};
 use super::reader::Reader;
 use super::{Call, Operation, Source, lookup};
 use crate::codes;
@@ -102,7 +102,7 @@ pub(super) fn composed<'n>(
         title,
         note: reader.maybe_text(&fields, "note"),
         capability: reader.maybe_text(&fields, "abstract"),
-        example: fields.get("example").map(Node::to_json),
+        example: example(reader, &fields, &input),
         effect,
         input,
         output,

@@ -14,7 +14,7 @@ use engross_step_api::ErrorClass;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use url::Url;
+use url::{Host, Url};
 
 const KEYS: [&str; 17] = [
     "manifest",
@@ -82,15 +82,29 @@ impl Shared<'_> {
     }
 }
 
+/// A manifest without errors.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) manifest: Manifest,
+    /// What is probably not meant.
+    pub(crate) warnings: Vec<Diagnostic>,
+    /// Where the provider's name stands.
+    pub(crate) name_span: Span,
+}
+
 /// Reads a manifest.
-pub(crate) fn load(path: &str, text: &str) -> Result<Manifest, Vec<Diagnostic>> {
+pub(crate) fn load(path: &str, text: &str) -> Result<Loaded, Vec<Diagnostic>> {
     let file = SourceFile::new(path, text);
     let root = engross_source::load(&file, &engross_source::Limits::default())?;
     let mut reader = Reader::new(&file);
     let manifest = manifest(&mut reader, &root);
+    let found = reader.found.into_iter().collect::<Diagnostics>();
     match manifest {
-        Some(manifest) if reader.found.is_empty() => Ok(manifest),
-        _ => Err(reader.found.into_iter().collect::<Diagnostics>().into_vec()),
+        Some(manifest) if !found.has_errors() => {
+            let name_span = root.get("provider").map_or(root.span, |node| node.span);
+            Ok(Loaded { manifest, warnings: found.into_vec(), name_span })
+        }
+        _ => Err(found.into_vec()),
     }
 }
 
@@ -105,8 +119,8 @@ fn manifest(reader: &mut Reader<'_>, root: &Node) -> Option<Manifest> {
     let name = name.and_then(|(name, node)| reader.name(name, node.span));
     let title = reader.need_text(&top, "title");
     let docs = reader.each(&top, "docs", |reader, node| reader.text(node, "`docs`").map(str::to_string));
-    let environments = environments(reader, &top);
     let settings = settings(reader, &top);
+    let environments = environments(reader, &top, settings.values().any(|spec| spec.secret));
     let secrets = settings.iter().filter(|(_, spec)| spec.secret).map(|(name, _)| name.clone()).collect();
     let types = Types::read(reader, top.get("types"));
     let (status, statuses) = waiting::lifecycle(reader, top.get("lifecycle"));
@@ -232,7 +246,11 @@ pub(super) fn header_name(reader: &mut Reader<'_>, node: &Node) -> Option<String
     None
 }
 
-fn environments(reader: &mut Reader<'_>, top: &Fields<'_>) -> Option<(BTreeMap<String, Url>, String)> {
+fn environments(
+    reader: &mut Reader<'_>,
+    top: &Fields<'_>,
+    has_secrets: bool,
+) -> Option<(BTreeMap<String, Url>, String)> {
     let node = reader.need(top, "environments")?;
     let mut urls = BTreeMap::new();
     let mut default: Option<(String, Span)> = None;
@@ -242,12 +260,15 @@ fn environments(reader: &mut Reader<'_>, top: &Fields<'_>) -> Option<(BTreeMap<S
             reader.error(codes::ENVIRONMENT, entry.key.span, "only one environment can be the default");
         }
         let Some(text) = reader.need_text(&fields, "base_url") else { continue };
+        let span = fields.get("base_url").map_or(entry.key.span, |node| node.span);
         match base_url(text) {
             Ok(url) => {
+                if has_secrets && url.scheme() == "http" && is_public(&url) {
+                    reader.found.push(clear_text(reader.file, span, text));
+                }
                 urls.insert(entry.key.text.clone(), url);
             }
             Err(problem) => {
-                let span = fields.get("base_url").map_or(entry.key.span, |node| node.span);
                 reader.error(codes::ENVIRONMENT, span, problem);
             }
         }
@@ -261,6 +282,22 @@ fn environments(reader: &mut Reader<'_>, top: &Fields<'_>) -> Option<(BTreeMap<S
         );
     }
     default.map(|(name, _)| (urls, name))
+}
+
+fn clear_text(file: &SourceFile, span: Span, text: &str) -> Diagnostic {
+    let message = format!("whoever is on the way to `{text}` can read the connection's secrets");
+    Diagnostic::warning(codes::CLEAR_TEXT, file.path(), span, message).hint("write `https://`")
+}
+
+/// Whether a host is one of the internet, as far as its name or address tells.
+fn is_public(url: &Url) -> bool {
+    const NEAR: [&str; 6] = ["localhost", "local", "internal", "test", "lan", "home.arpa"];
+    match url.host() {
+        Some(Host::Ipv4(ip)) => !(ip.is_loopback() || ip.is_private() || ip.is_link_local()),
+        Some(Host::Ipv6(ip)) => !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()),
+        Some(Host::Domain(name)) => name.contains('.') && !NEAR.iter().any(|near| name.ends_with(&format!(".{near}"))),
+        None => false,
+    }
 }
 
 /// An address that requests can be built on.

@@ -15,6 +15,7 @@ mod operation;
 mod reader;
 mod response;
 mod schema;
+mod schema_lint;
 mod sync;
 mod verify;
 mod waiting;
@@ -22,7 +23,7 @@ mod webhooks;
 
 pub(crate) use compose::{Composed, Part};
 pub(crate) use delivery::{HookList, Per, Provision, Replay, SenderRetries};
-pub(crate) use load::{base_url, load};
+pub(crate) use load::{Loaded, base_url, load};
 pub(crate) use sync::{Compare, Requirement, Sync};
 pub(crate) use verify::{Encoding, FormPiece, Hash, Piece, Scheme, Verify};
 

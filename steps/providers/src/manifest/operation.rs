@@ -4,12 +4,17 @@ use super::calls::property_names;
 use super::load::{Shared, pace, timeout};
 use super::names::Names;
 use super::reader::{Fields, Reader};
+use super::schema::builder;
 use super::{Body, Call, Decode, From, Operation, Source, Warning, http, lookup, response, sync};
 use crate::codes;
+use crate::limits::EXAMPLE_MISTAKES_MAX;
 use crate::pointer::Pointers;
-use engross_source::Node;
 use engross_source::yaml::{Entry, Mapping};
+use engross_source::{Node, Span};
 use engross_step_api::EffectClass;
+use jsonschema::ValidationError;
+use jsonschema::error::ValidationErrorKind;
+use reqwest::Method;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -86,6 +91,11 @@ pub(super) fn operation<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &
     if browser {
         check_browser(reader, entry, &response.decode, body.as_ref(), credentials.is_empty() && headers.is_empty());
     }
+    if method == Some(Method::GET) && body.is_some() {
+        let span = fields.get("body").map_or(entry.key.span, |node| Span::at(node.span.start));
+        let message = "a GET has no body: servers and proxies drop it";
+        reader.error_with(codes::BODY, span, message, "put the values under `query`, or say another `method`");
+    }
     let (method, effect) = (method?, effect?);
     check_effect(reader, entry, &method, effect, reconcile.is_some(), fields.get("reconcile").is_some());
     Some(Operation {
@@ -93,7 +103,7 @@ pub(super) fn operation<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &
         title,
         note: reader.maybe_text(&fields, "note"),
         capability: reader.maybe_text(&fields, "abstract"),
-        example: fields.get("example").map(Node::to_json),
+        example: example(reader, &fields, &input),
         method,
         path: path?,
         query,
@@ -192,8 +202,35 @@ fn check_effect(
         let message = format!("`{}` says how to reconcile it, so its effect is `reconcilable`", entry.key.text);
         reader.error(codes::EFFECT, span, message);
     }
-    if *method == reqwest::Method::GET && effect != EffectClass::Read {
+    if *method == Method::GET && effect != EffectClass::Read {
         reader.error(codes::EFFECT, span, format!("`{}` is a GET, so its effect is `read`", entry.key.text));
+    }
+}
+
+/// `example:`, which must be something that the operation takes.
+pub(super) fn example(reader: &mut Reader<'_>, fields: &Fields<'_>, input: &Value) -> Option<Value> {
+    let node = fields.get("example")?;
+    let example = node.to_json();
+    // A broken schema has been told.
+    let Ok(validator) = builder().build(input) else { return Some(example) };
+    // What a workflow's template computes is not known here; which keys there are, is.
+    let is_known = |error: &ValidationError<'_>| {
+        matches!(error.kind(), ValidationErrorKind::Required { .. } | ValidationErrorKind::AdditionalProperties { .. })
+            || !has_template(error.instance())
+    };
+    for error in validator.iter_errors(&example).filter(is_known).take(EXAMPLE_MISTAKES_MAX) {
+        let place = node.at_pointer(error.instance_path().as_str()).unwrap_or(node);
+        reader.error(codes::EXAMPLE, place.span, format!("the example does not fit `input`: {error}"));
+    }
+    Some(example)
+}
+
+fn has_template(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains("{{"),
+        Value::Array(items) => items.iter().any(has_template),
+        Value::Object(map) => map.values().any(has_template),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -203,6 +240,9 @@ pub(super) fn input<'n>(reader: &mut Reader<'_>, node: Option<&'n Node>, shared:
         Some(node) => shared.types.inline(reader, node, &[]),
         None => json!({}),
     };
+    if let Some(node) = node {
+        shared.types.check_input(reader, node, &schema);
+    }
     if let Some(map) = schema.as_object_mut() {
         map.insert("type".to_string(), json!("object"));
         map.entry("properties").or_insert_with(|| json!({}));
@@ -233,6 +273,7 @@ pub(super) fn outputs<'n>(
         let optional = map.get("optional").and_then(Node::as_bool).unwrap_or_default();
         let absent = map.get("absent").map(Node::to_json);
         if let Some(node) = map.get("from") {
+            constant(reader, node, &schema);
             outputs.extend(from(reader, node, names).map(|from| (name.clone(), Source { from, absent })));
         } else {
             reader.error(codes::MISSING_KEY, entry.key.span, format!("the output `{name}` needs the key `from`"));
@@ -260,6 +301,16 @@ fn marks(reader: &mut Reader<'_>, map: &Mapping, schema: &mut Value) {
             (Some(_), _) => {}
             (None, _) => reader.wrong_kind(node, &format!("`{key}`"), "true or false"),
         }
+    }
+}
+
+/// Text that stands for itself must be something that the output can be; most often a pointer was meant.
+fn constant(reader: &mut Reader<'_>, node: &Node, schema: &Value) {
+    let Some(text) = node.as_str().filter(|text| !text.starts_with('/') && !text.contains("${")) else { return };
+    let fits = builder().build(schema).map_or(true, |validator| validator.is_valid(&Value::from(text)));
+    if !fits || schema.get("type").is_none() && schema.get("enum").is_none() && schema.get("const").is_none() {
+        let message = format!("`{text}` is a constant, and this output is none");
+        reader.error_with(codes::POINTER, node.span, message, format!("did you mean the pointer `/{text}`?"));
     }
 }
 

@@ -2,6 +2,7 @@
 //! so that whoever reads a step's schema needs no manifest.
 
 use super::reader::Reader;
+use super::schema_lint::{self, Mistake};
 use crate::codes;
 use crate::limits::PATTERN_BYTES_MAX;
 use engross_source::{Node, Span};
@@ -40,7 +41,7 @@ const PLAIN: [&str; 26] = [
     "x-personal",
 ];
 /// Keywords whose value is a schema or a boolean.
-const ONE: [&str; 9] = [
+pub(super) const ONE: [&str; 9] = [
     "items",
     "additionalProperties",
     "propertyNames",
@@ -52,9 +53,9 @@ const ONE: [&str; 9] = [
     "unevaluatedProperties",
 ];
 /// Keywords whose value is a list of schemas.
-const SOME: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+pub(super) const SOME: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 /// Keywords whose value maps names to schemas.
-const NAMED: [&str; 2] = ["properties", "patternProperties"];
+pub(super) const NAMED: [&str; 2] = ["properties", "patternProperties"];
 
 /// The types of a manifest that schemas may refer to.
 pub(super) struct Types<'n> {
@@ -68,7 +69,11 @@ impl<'n> Types<'n> {
         let types = Self { nodes: entries.iter().map(|entry| (entry.key.text.as_str(), &entry.value)).collect() };
         for entry in entries {
             let mut open = vec![entry.key.text.as_str()];
-            types.schema(reader, &entry.value, &mut open);
+            let before = reader.found.len();
+            let schema = types.schema(reader, &entry.value, &mut open);
+            if reader.found.len() == before {
+                types.check(reader, &entry.value, &schema);
+            }
         }
         types
     }
@@ -78,9 +83,59 @@ impl<'n> Types<'n> {
         let before = reader.found.len();
         let schema = self.schema_but(reader, node, &mut Vec::new(), but);
         if reader.found.len() == before {
-            check(reader, node.span, &schema);
+            self.check(reader, node, &schema);
         }
         schema
+    }
+
+    /// Tells what is wrong with a schema, each mistake where it stands.
+    fn check(&self, reader: &mut Reader<'_>, node: &'n Node, schema: &Value) {
+        let built = builder().build(schema);
+        let mut mistakes = Vec::new();
+        if let Err(error) = &built {
+            mistakes = schema_lint::keywords(schema);
+            if mistakes.is_empty() {
+                reader.error(codes::SCHEMA, node.span, format!("this is no JSON Schema: {error}"));
+            }
+        }
+        mistakes.extend(schema_lint::unknown_names(schema, false));
+        self.tell(reader, node, mistakes);
+    }
+
+    /// The names that an operation requires and nobody can give.
+    pub(super) fn check_input(&self, reader: &mut Reader<'_>, node: &'n Node, schema: &Value) {
+        self.tell(reader, node, schema_lint::unknown_names(schema, true));
+    }
+
+    fn tell(&self, reader: &mut Reader<'_>, node: &'n Node, mistakes: Vec<Mistake>) {
+        for mistake in mistakes {
+            let span = self.place(node, &mistake.at);
+            match mistake.hint {
+                Some(hint) => reader.error_with(codes::SCHEMA, span, mistake.message, hint),
+                None => reader.error(codes::SCHEMA, span, mistake.message),
+            }
+        }
+    }
+
+    /// Where a part of a schema stands in the file, through references to types; the nearest thing around it where it stands
+    /// nowhere.
+    fn place(&self, node: &'n Node, at: &[String]) -> Span {
+        let mut node = node;
+        for token in at {
+            // References cannot be circular: that is found before.
+            while node.as_mapping().is_some_and(|map| map.get(token).is_none()) {
+                let target = node.get("$ref").and_then(Node::as_str).and_then(|text| text.strip_prefix("#/types/"));
+                let Some(target) = target.and_then(|name| self.nodes.get(name)) else { return node.span };
+                node = target;
+            }
+            let child = match node.as_sequence() {
+                Some(items) => token.parse::<usize>().ok().and_then(|index| items.get(index)),
+                None => node.get(token),
+            };
+            let Some(child) = child else { return node.span };
+            node = child;
+        }
+        node.span
     }
 
     fn schema(&self, reader: &mut Reader<'_>, node: &'n Node, open: &mut Vec<&'n str>) -> Value {
@@ -169,15 +224,12 @@ fn file_type() -> Map<String, Value> {
     schema.as_object().cloned().unwrap_or_default()
 }
 
-fn check(reader: &mut Reader<'_>, span: Span, schema: &Value) {
-    let built = jsonschema::options()
+/// How every schema is built: what cannot be judged is a mistake, and nothing is fetched.
+pub(super) fn builder() -> jsonschema::ValidationOptions<'static> {
+    jsonschema::options()
         .with_draft(jsonschema::Draft::Draft202012)
         .should_validate_formats(true)
         .should_ignore_unknown_formats(false)
         .offline()
         .with_pattern_options(PatternOptions::regex().size_limit(PATTERN_BYTES_MAX))
-        .build(schema);
-    if let Err(error) = built {
-        reader.error(codes::SCHEMA, span, format!("this is no JSON Schema: {error}"));
-    }
 }

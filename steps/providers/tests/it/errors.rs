@@ -162,10 +162,28 @@ async fn the_providers_words_are_cut_and_cleaned() {
     let (error, _) = both(Say::with(500, "", long.as_bytes())).await;
     let words = error.message.split("HTTP 500: ").nth(1).expect("words").to_string();
     assert!(words.starts_with("first line [31m second x"), "{words}");
-    assert_eq!(words.chars().count(), 301);
-    let echo = format!("{} bad key {API_KEY}", "y".repeat(285));
+    assert_eq!(words.chars().count(), 201);
+    let echo = format!("{} bad key {API_KEY}", "y".repeat(185));
     let (error, _) = both(Say::with(500, "", echo.as_bytes())).await;
     assert!(!error.message.contains("key-01"), "half a secret is shown: {error}");
+}
+
+#[tokio::test]
+async fn a_page_in_the_place_of_an_answer_is_one_line_of_its_words() {
+    let page = format!(
+        "<!DOCTYPE html>\n<html><head><title>Sorry</title><style>h1 {{ color: red }}</style></head>\n<body>\n\
+         <h1>Bad&nbsp;gateway</h1>\n<p>key&#45;no &amp; {API_KEY}</p>\n{}</body></html>",
+        "<p>again and again</p>\n".repeat(50)
+    );
+    for say in
+        [Say::with(502, "content-type: text/html\r\n", page.as_bytes()), Say::Json(502, json!({"message": page}))]
+    {
+        let (error, _) = both(say).await;
+        let words = error.message.split("HTTP 502: ").nth(1).expect("words");
+        assert!(words.starts_with("Sorry Bad gateway key"), "{words}");
+        assert!(!words.contains(['<', '\n']) && !words.contains("color") && !words.contains(API_KEY), "{words}");
+        assert_eq!(words.chars().count(), 201, "{words}");
+    }
 }
 
 #[tokio::test]

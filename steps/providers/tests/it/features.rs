@@ -216,7 +216,7 @@ async fn a_limit_that_is_used_up_tells_when_to_come_back() {
 #[test]
 fn what_does_not_fit_together_is_told() {
     let loads = |operation: &str| {
-        let text = format!("{HEAD}  go:\n{operation}").replace("HOST", "acme.example");
+        let text = format!("{HEAD}  go:\n{operation}").replace("HOST", "acme.internal");
         match from_yaml("acme.yaml", &text) {
             Ok(provider) => format!("loads: {}", provider.steps().len()),
             Err(found) => found.iter().map(|f| format!("{} {}", f.code.0, f.message)).collect::<Vec<_>>().join("; "),
@@ -255,7 +255,7 @@ fn what_does_not_fit_together_is_told() {
 fn derived_statuses_are_checked_against_the_known_ones() {
     let load = |lifecycle: &str| {
         let text = format!("{}lifecycle: {lifecycle}\noperations: {{}}\n", HEAD.replace("operations:\n", ""))
-            .replace("HOST", "acme.example");
+            .replace("HOST", "acme.internal");
         let found = from_yaml("acme.yaml", &text).err().unwrap_or_default();
         found.iter().map(|f| f.message.clone()).collect::<Vec<_>>().join("; ")
     };

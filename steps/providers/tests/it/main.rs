@@ -6,6 +6,7 @@ mod budgets;
 mod composing;
 mod connections;
 mod contract_signatures;
+mod damaged;
 mod delivering;
 mod docjuris;
 mod errors;
