@@ -9,11 +9,13 @@ use std::time::Instant;
 
 const HELP: &str = "cargo xtask CHORE
 
-  check      formats, lints and tests everything, simulates, and compares what is generated; installs what it needs;
-             with --quick without the simulation
+  check      formats, lints and tests everything, simulates, and compares what is generated; installs what it needs
+             --quick    without the simulation
+             --nightly  with figures for a night: see CONTRIBUTING.md; --without-power-cuts where there is no root
   schemas    writes schemas/ from the code
   sim        runs the simulator: cargo xtask sim --seeds 10000, cargo xtask sim --seed 7 --trace
-  bench      measures the engine beside its store and its disk: cargo xtask bench --quick
+  bench      measures the engine beside its store and its disk: cargo xtask bench --quick; --compare fails when a ratio
+             is much worse than in docs/bench.md
   power-cut  cuts the power of a real disk while the engine works; needs root and loop devices
   help       this text
 ";
@@ -21,7 +23,7 @@ const HELP: &str = "cargo xtask CHORE
 fn main() -> ExitCode {
     let chore = std::env::args().nth(1).unwrap_or_default();
     let done = match chore.as_str() {
-        "check" => quick().and_then(check),
+        "check" => extent().and_then(check),
         "schemas" => schemas(),
         "sim" => sim(),
         "bench" => bench(),
@@ -55,39 +57,106 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
-/// How many simulated weeks a check plays.
-const SEEDS: &str = "10000";
+/// How much of what is random or long a check does.
+struct Figures {
+    /// Simulated weeks, and the first of them.
+    seeds: u64,
+    from: u64,
+    /// Runs that are compared between the core and the reference interpreter.
+    reference_runs: u64,
+    /// What tests are told from outside.
+    tests: &'static [(&'static str, &'static str)],
+}
 
-/// How many runs a check compares between the core and the reference interpreter.
-const REFERENCE_RUNS: &str = "20000";
+/// Of every change.
+const DAILY: Figures = Figures { seeds: 10_000, from: 0, reference_runs: 20_000, tests: &[] };
 
-/// Whether a check may leave out what takes long.
-fn quick() -> Result<bool> {
+/// Of a night: other weeks each night, five times as many kills.
+const NIGHTLY: Figures =
+    Figures { seeds: 100_000, from: 0, reference_runs: 200_000, tests: &[("ENGROSS_KILLS", "3000")] };
+
+/// How many transitions the store is churned with at night, in a build with optimisation.
+const NIGHTLY_TRANSITIONS: (&str, &str) = ("ENGROSS_TEST_TRANSITIONS", "1000000");
+
+/// How many times the power of a real disk is cut at night.
+const NIGHTLY_CUTS: (&str, &str) = ("ENGROSS_CUTS", "300");
+
+/// What a check is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    Quick,
+    Whole,
+    Night { power_cuts: bool },
+}
+
+fn extent() -> Result<Extent> {
     let said: Vec<String> = std::env::args().skip(2).collect();
-    match said.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => Ok(false),
-        ["--quick"] => Ok(true),
-        _ => bail!("`check` knows only `--quick`, not `{}`", said.join(" ")),
+    extent_of(&said.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn extent_of(said: &[&str]) -> Result<Extent> {
+    match said {
+        [] => Ok(Extent::Whole),
+        ["--quick"] => Ok(Extent::Quick),
+        ["--nightly"] => Ok(Extent::Night { power_cuts: true }),
+        ["--nightly", "--without-power-cuts"] => Ok(Extent::Night { power_cuts: false }),
+        _ => bail!(
+            "`check` knows `--quick`, `--nightly` and `--nightly --without-power-cuts`, and not `{}`",
+            said.join(" ")
+        ),
     }
 }
 
-/// Everything that must hold before a change lands.
-fn check(quick: bool) -> Result<()> {
+/// Everything that must hold before a change lands, and more of it at night.
+fn check(extent: Extent) -> Result<()> {
     let began = Instant::now();
+    let figures = match extent {
+        Extent::Quick | Extent::Whole => DAILY,
+        Extent::Night { .. } => Figures { from: tonight()?, ..NIGHTLY },
+    };
     components()?;
     step("formatting", "cargo", &["fmt", "--all", "--check"])?;
     step("lints", "cargo", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
-    step("tests", "cargo", &["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"])?;
+    let tests = ["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"];
+    step_with("tests", "cargo", &tests, figures.tests)?;
     generated()?;
-    if quick {
-        print("== simulation: left out, as --quick says; `cargo xtask check` has it");
-    } else {
-        step("building the simulator", "cargo", &["build", "--quiet", "--release", "--locked", "-p", "engross-sim"])?;
-        simulate("simulation", &["--seeds", SEEDS])?;
-        simulate("reference", &["--reference", REFERENCE_RUNS])?;
+    match extent {
+        Extent::Quick => print("== simulation: left out, as --quick says; `cargo xtask check` has it"),
+        Extent::Whole => simulated(&figures)?,
+        Extent::Night { power_cuts } => {
+            simulated(&figures)?;
+            night(power_cuts)?;
+        }
     }
     print(&format!("check passed in {} s", began.elapsed().as_secs()));
     Ok(())
+}
+
+fn simulated(figures: &Figures) -> Result<()> {
+    step("building the simulator", "cargo", &["build", "--quiet", "--release", "--locked", "-p", "engross-sim"])?;
+    let [seeds, from, runs] = [figures.seeds, figures.from, figures.reference_runs].map(|number| number.to_string());
+    simulate("simulation", &["--seeds", &seeds, "--from", &from])?;
+    simulate("reference", &["--reference", &runs, "--from", &from])
+}
+
+/// The first seed of this night: no two nights play the same weeks, and one night always plays the same.
+fn tonight() -> Result<u64> {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).context("the clock is wrong")?;
+    Ok(since.as_secs() / (24 * 3600) * NIGHTLY.seeds)
+}
+
+/// What takes too long for every change.
+fn night(power_cuts: bool) -> Result<()> {
+    let churn =
+        ["test", "--release", "--locked", "--package", "engross-store", "--lib", "--", "--nocapture", "churn::"];
+    step_with("a million transitions", "cargo", &churn, &[NIGHTLY_TRANSITIONS])?;
+    bench_with(&["--quick", "--compare"])?;
+    if power_cuts {
+        power_cut_with(&[NIGHTLY_CUTS])
+    } else {
+        print("== power cuts: left out, as --without-power-cuts says");
+        Ok(())
+    }
 }
 
 /// rustfmt and clippy, which a minimal toolchain does not have.
@@ -114,9 +183,14 @@ fn simulate(what: &str, said: &[&str]) -> Result<()> {
 
 /// Measures with what is said after the chore's name. Nothing else is printed: what comes may be JSON.
 fn bench() -> Result<()> {
+    let said: Vec<String> = std::env::args().skip(2).collect();
+    bench_with(&said.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn bench_with(said: &[&str]) -> Result<()> {
     let status = Command::new("cargo")
         .args(["run", "--quiet", "--release", "--locked", "-p", "engross-runtime", "--example", "bench", "--"])
-        .args(std::env::args().skip(2))
+        .args(said)
         .current_dir(root())
         .status()
         .context("cargo cannot be run")?;
@@ -128,8 +202,12 @@ fn bench() -> Result<()> {
 
 /// Runs the test that needs a disk of its own.
 fn power_cut() -> Result<()> {
+    power_cut_with(&[])
+}
+
+fn power_cut_with(said: &[(&str, &str)]) -> Result<()> {
     let test = ["test", "--locked", "--package", "engross", "--features", "power-cut", "--test", "it"];
-    step("power cuts", "cargo", &[&test[..], &["--", "--nocapture", "power_cut::disk"]].concat())
+    step_with("power cuts", "cargo", &[&test[..], &["--", "--nocapture", "power_cut::disk"]].concat(), said)
 }
 
 /// Writes what is generated from the code.
@@ -173,10 +251,18 @@ fn generated() -> Result<()> {
 }
 
 fn step(what: &str, program: &str, args: &[&str]) -> Result<()> {
-    print(&format!("== {what}: {program} {}", args.join(" ")));
+    step_with(what, program, args, &[])
+}
+
+/// A step that is told something from outside. What whoever started this has set already stays as it is.
+fn step_with(what: &str, program: &str, args: &[&str], said: &[(&str, &str)]) -> Result<()> {
+    let unsaid: Vec<(&str, &str)> = said.iter().copied().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
+    let told: String = unsaid.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+    print(&format!("== {what}: {told}{program} {}", args.join(" ")));
     let began = Instant::now();
     let status = Command::new(program)
         .args(args)
+        .envs(unsaid)
         .current_dir(root())
         .status()
         .with_context(|| format!("{program} cannot be run"))?;
@@ -185,4 +271,24 @@ fn step(what: &str, program: &str, args: &[&str]) -> Result<()> {
     }
     print(&format!("== {what}: ok, {} s", began.elapsed().as_secs()));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Extent, extent_of};
+
+    #[test]
+    fn what_is_not_known_is_not_taken_for_a_whole_check() {
+        for (said, expected) in [
+            (&[][..], Some(Extent::Whole)),
+            (&["--quick"], Some(Extent::Quick)),
+            (&["--nightly"], Some(Extent::Night { power_cuts: true })),
+            (&["--nightly", "--without-power-cuts"], Some(Extent::Night { power_cuts: false })),
+            (&["--nigthly"], None),
+            (&["--quick", "--nightly"], None),
+            (&["--without-power-cuts"], None),
+        ] {
+            assert_eq!(extent_of(said).ok(), expected, "{said:?}");
+        }
+    }
 }
