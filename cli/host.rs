@@ -5,11 +5,11 @@
 use crate::client::segment;
 use crate::config::{Config, ConnectionConfig, Text};
 use crate::upkeep::Upkeep;
-use crate::{sources, triggers, ui};
+use crate::{beside, sources, triggers, ui};
 use anyhow::{Context, Result, anyhow, bail};
 use engross_compiler::TeraEvaluator;
 use engross_runtime::housekeeping::Housekeeping;
-use engross_runtime::{Clock, Engine, Ids, Options, RegistryCatalog, SystemClock, SystemIds, TriggeredWorkflow};
+use engross_runtime::{Clock, Engine, Ids, Options, RegistryCatalog, SystemClock, SystemIds, TriggeredWorkflow, WorkflowFolders};
 use engross_server::{Library, Server};
 use engross_source::{Code, Diagnostic, SourceFile, nearest};
 use engross_step_api::{Connection, Directory, Provider, Registry, Setting, WebhookSettings};
@@ -144,7 +144,10 @@ pub async fn start(config: &Config, listen: SocketAddr, program: &str) -> Result
 /// The workflows whose triggers are kept. A file that cannot be compiled is told and keeps no other from starting its runs.
 fn workflows(config: &Config, registry: &Registry) -> Result<Vec<TriggeredWorkflow>> {
     let connections = config.connections.iter().map(|(name, c)| (name.clone(), c.provider.clone())).collect();
-    let loaded = triggers::load(&config.workflows, &RegistryCatalog { registry, connections: Some(connections) })?;
+    let loaded = {
+        let catalog = RegistryCatalog { registry, connections: Some(connections) };
+        triggers::load(&config.workflows, &beside::with(catalog, &WorkflowFolders::only(&config.workflows)))?
+    };
     triggers::tell(&loaded.broken);
     Ok(loaded.workflows)
 }

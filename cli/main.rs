@@ -6,6 +6,7 @@
 //! - `ui`: the only place that prints. Data goes to stdout, everything else to stderr.
 
 mod args;
+mod beside;
 mod client;
 mod commands;
 mod config;

@@ -1,9 +1,9 @@
 //! The workflows of the server's folder as what starts runs by itself: read at the start, and again when a file changes.
 
-use crate::{sources, ui};
+use crate::{beside, sources, ui};
 use anyhow::Result;
 use engross_compiler::{Catalog, compile};
-use engross_runtime::{Engine, RegistryCatalog, TriggeredWorkflow};
+use engross_runtime::{Engine, RegistryCatalog, TriggeredWorkflow, WorkflowFolders};
 use engross_source::Diagnostic;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -85,7 +85,11 @@ impl Folder {
             }
             self.seen = now;
             let (path, of) = (self.path.clone(), engine.clone());
-            let read = tokio::task::spawn_blocking(move || load(&path, &catalog(&of))).await;
+            let read = tokio::task::spawn_blocking(move || {
+                let folders = WorkflowFolders::only(&path);
+                load(&path, &beside::with(catalog(&of), &folders))
+            })
+            .await;
             match read {
                 Ok(Ok(loaded)) if loaded.broken.is_empty() => {
                     ui::note(&format!("{} workflows were read again", loaded.workflows.len()));

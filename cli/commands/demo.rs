@@ -135,6 +135,7 @@ fn request() -> wire::StartRun {
     wire::StartRun {
         workflow: None,
         source: Some(wire::Source { path: WORKFLOW_PATH.to_string(), text: WORKFLOW.to_string() }),
+        beside: Vec::new(),
         inputs: json!({
             "template_id": "mutual-nda",
             "counterparty": { "name": "Acme Ltd", "email": "anna@acme.example" },

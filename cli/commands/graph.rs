@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::exit::{self, Exit};
-use crate::{host, sources, ui};
+use crate::{beside, host, sources, ui};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use engross_core::{Need, OutcomeKind, Plan, PlanStep, StepKind};
@@ -38,7 +38,8 @@ pub enum Language {
 pub fn run(args: &Graph, config: &Config) -> Result<Exit> {
     let file = sources::read_text(&args.file)?;
     let registry = host::registry(config)?;
-    let catalog = host::catalog(&registry, config);
+    let folders = beside::folders(config);
+    let catalog = beside::with(host::catalog(&registry, config), &folders);
     match engross_compiler::compile(&file, &catalog) {
         Ok(compiled) => {
             ui::data(&match args.format {
@@ -113,11 +114,39 @@ fn carries_good(step: &PlanStep, on: &engross_core::On) -> bool {
     plain && name.as_str() == "succeeded"
 }
 
+enum Shape {
+    Each,
+    Wait,
+    Action,
+}
+
+fn shape(step: &PlanStep) -> Shape {
+    match step.kind {
+        _ if step.foreach.is_some() => Shape::Each,
+        StepKind::Wait => Shape::Wait,
+        StepKind::Action => Shape::Action,
+    }
+}
+
+/// What a step uses, with the workflow that it starts and with whether it does so for each item of a list.
+fn uses(step: &PlanStep) -> String {
+    let each = step.foreach.as_deref().map_or(step, |foreach| &foreach.each);
+    let child = each.child.as_deref().map_or_else(String::new, |child| format!(" {}", child.name));
+    let times = if step.foreach.is_some() { ", for each item" } else { "" };
+    format!("{}{child}{times}", step.uses)
+}
+
 fn mermaid(plan: &Plan) -> String {
     let mut text = String::from("flowchart TD\n");
     for step in plan.ordered() {
-        let (open, close) = if step.kind == StepKind::Wait { ("([", "])") } else { ("[", "]") };
-        let _ = writeln!(text, "  {id}{open}\"{id}<br/><small>{uses}</small>\"{close}", id = step.id, uses = step.uses);
+        // What is done for each item has a box with two walls.
+        let (open, close) = match shape(step) {
+            Shape::Each => ("[[", "]]"),
+            Shape::Wait => ("([", "])"),
+            Shape::Action => ("[", "]"),
+        };
+        let uses = uses(step);
+        let _ = writeln!(text, "  {id}{open}\"{id}<br/><small>{uses}</small>\"{close}", id = step.id);
     }
     for Edge { from, to, label, any } in edges(plan) {
         let arrow = if any { "-.->" } else { "-->" };
@@ -130,8 +159,12 @@ fn mermaid(plan: &Plan) -> String {
 fn dot(plan: &Plan) -> String {
     let mut text = format!("digraph {} {{\n  node [shape=box, style=rounded];\n", plan.definition().name);
     for step in plan.ordered() {
-        let shape = if step.kind == StepKind::Wait { ", shape=ellipse" } else { "" };
-        let _ = writeln!(text, "  \"{id}\" [label=\"{id}\\n{uses}\"{shape}];", id = step.id, uses = step.uses);
+        let shape = match shape(step) {
+            Shape::Each => ", shape=box3d",
+            Shape::Wait => ", shape=ellipse",
+            Shape::Action => "",
+        };
+        let _ = writeln!(text, "  \"{id}\" [label=\"{id}\\n{uses}\"{shape}];", id = step.id, uses = uses(step));
     }
     for Edge { from, to, label, any } in edges(plan) {
         let mut options = Vec::new();

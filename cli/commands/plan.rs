@@ -4,11 +4,11 @@ use crate::args::FormatArg;
 use crate::commands::run::inputs;
 use crate::config::Config;
 use crate::exit::{self, Exit};
-use crate::{host, sources, ui};
+use crate::{beside, host, sources, ui};
 use anyhow::Result;
 use clap::Args;
 use engross_compiler::TeraEvaluator;
-use engross_core::{EffectClass, Evaluate, Expr, Plan as Workflow, PlanStep, Template};
+use engross_core::{EffectClass, Evaluate, Expr, Foreach, Plan as Workflow, PlanStep, Template, Tolerance};
 use engross_step_api::{Preview, Registry};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -39,12 +39,35 @@ struct Planned {
     connection: Option<String>,
     needs: Vec<String>,
     condition: Option<String>,
+    /// For what it is done, if it is for each item of a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    foreach: Option<Each>,
+    /// The workflow that it starts, and the steps of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    starts: Option<Child>,
     effect: EffectClass,
     after_a_crash: &'static str,
     outcomes: Vec<String>,
     input: Value,
     request: Option<Preview>,
     known_later: Vec<String>,
+}
+
+/// The list that a step is done for.
+#[derive(Debug, Serialize)]
+struct Each {
+    items: Value,
+    key: Option<Value>,
+    max_parallel: u32,
+    tolerate: String,
+    item_outcomes: Vec<String>,
+}
+
+/// A workflow that is started.
+#[derive(Debug, Serialize)]
+struct Child {
+    workflow: String,
+    steps: Vec<String>,
 }
 
 /// Carries it out.
@@ -54,7 +77,8 @@ struct Planned {
 pub fn run(args: &Plan, config: &Config) -> Result<Exit> {
     let file = sources::read_text(&args.file)?;
     let registry = host::registry(config)?;
-    let catalog = host::catalog(&registry, config);
+    let folders = beside::folders(config);
+    let catalog = beside::with(host::catalog(&registry, config), &folders);
     let compiled = match engross_compiler::compile(&file, &catalog) {
         Ok(compiled) => compiled,
         Err(found) => {
@@ -78,11 +102,16 @@ pub fn run(args: &Plan, config: &Config) -> Result<Exit> {
     let planner =
         Planner { evaluator: TeraEvaluator::default(), scope: known.map(|inputs| json!({ "inputs": inputs })) };
     let steps: Vec<Planned> =
-        compiled.plan.all().map(|step| planner.step(step, &compiled.plan, &registry, config)).collect();
+        planned(&compiled.plan).map(|step| planner.step(step, &compiled.plan, &registry, config)).collect();
     ui::print(args.format.format, &json!({ "workflow": compiled.plan.definition().name, "steps": steps }), || {
         text(&steps)
     });
     Ok(exit::OK)
+}
+
+/// What is shown: each step of the file, what is done for one item in place of the whole, and what undoes them.
+fn planned(plan: &Workflow) -> impl Iterator<Item = &PlanStep> {
+    plan.all().filter(|step| PlanStep::item_of(&step.id).is_none())
 }
 
 struct Planner {
@@ -92,7 +121,10 @@ struct Planner {
 }
 
 impl Planner {
-    fn step(&self, step: &PlanStep, plan: &Workflow, registry: &Registry, config: &Config) -> Planned {
+    fn step(&self, whole: &PlanStep, plan: &Workflow, registry: &Registry, config: &Config) -> Planned {
+        let foreach = whole.foreach.as_deref();
+        // What is done is done for an item.
+        let step = foreach.map_or(whole, |foreach| &foreach.each);
         let input = self.value(&step.with);
         let connection = step.connection.as_ref().and_then(|name| Some((name, config.connections.get(name)?)));
         let connection = connection.map(|(name, config)| host::offline_connection(name, config));
@@ -108,21 +140,39 @@ impl Planner {
         known_later.sort();
         known_later.dedup();
         Planned {
-            step: step.id.to_string(),
+            step: whole.id.to_string(),
             uses: step.uses.clone(),
             connection: step.connection.clone(),
-            needs: step.needs.iter().map(ToString::to_string).collect(),
-            condition: step.condition.as_ref().map(|c| c.source.clone()),
+            needs: whole.needs.iter().map(ToString::to_string).collect(),
+            condition: whole.condition.as_ref().map(|c| c.source.clone()),
+            foreach: foreach.map(|foreach| self.each(foreach)),
+            starts: step.child.as_deref().map(|child| Child {
+                workflow: child.name.clone(),
+                steps: child.steps.iter().map(|step| format!("{} ({})", step.id, step.uses)).collect(),
+            }),
             effect: step.effect,
             after_a_crash: after_a_crash(step.effect),
-            outcomes: step
+            outcomes: whole
                 .outcomes
                 .iter()
-                .map(|o| if plan.handles(&step.id, &o.name) { format!("{}*", o.name) } else { o.name.to_string() })
+                .map(|o| if plan.handles(&whole.id, &o.name) { format!("{}*", o.name) } else { o.name.to_string() })
                 .collect(),
             input,
             request,
             known_later,
+        }
+    }
+
+    fn each(&self, foreach: &Foreach) -> Each {
+        Each {
+            items: self.value(&foreach.items),
+            key: foreach.key.as_ref().map(|key| self.value(key)),
+            max_parallel: foreach.max_parallel,
+            tolerate: match foreach.tolerate {
+                Tolerance::Count(count) => count.to_string(),
+                Tolerance::Percent(percent) => format!("{percent}%"),
+            },
+            item_outcomes: foreach.each.outcomes.iter().map(|outcome| outcome.name.to_string()).collect(),
         }
     }
 
@@ -193,6 +243,18 @@ fn text(steps: &[Planned]) -> String {
         }
         if let Some(condition) = &planned.condition {
             let _ = writeln!(text, "   if        {condition}");
+        }
+        if let Some(each) = &planned.foreach {
+            let items = each.items.as_str().map_or_else(|| each.items.to_string(), ToString::to_string);
+            let key = each.key.as_ref().map_or_else(String::new, |key| {
+                format!(", known by {}", key.as_str().map_or_else(|| key.to_string(), ToString::to_string))
+            });
+            let _ = writeln!(text, "   for each  {items}{key}");
+            let _ = writeln!(text, "             {} at a time; {} may end badly", each.max_parallel, each.tolerate);
+            let _ = writeln!(text, "   each ends as {}", each.item_outcomes.join(", "));
+        }
+        if let Some(child) = &planned.starts {
+            let _ = writeln!(text, "   starts    {}: {}", child.workflow, child.steps.join(", "));
         }
         let _ = writeln!(text, "   ends as   {}", planned.outcomes.join(", "));
         if planned.effect != EffectClass::Read {

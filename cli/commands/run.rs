@@ -4,7 +4,7 @@ use crate::args::{AsArg, Format, FormatArg, SandboxArg, ServerArg};
 use crate::client::{Client, Refused};
 use crate::config::{Config, DEFAULT_LISTEN};
 use crate::exit::{self, Exit};
-use crate::{follow, host, offline, sources, ui};
+use crate::{beside, follow, host, offline, sources, ui};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use engross_core::{RunStatus, Summary};
@@ -66,7 +66,7 @@ pub async fn run(args: Run, config: &Config) -> Result<Exit> {
         // The sandbox brings the connections; the engine checks against them.
         catalog.connections = None;
     }
-    match engross_compiler::compile(&file, &catalog) {
+    match engross_compiler::compile(&file, &beside::with(catalog, &beside::folders(config))) {
         Ok(compiled) => {
             ui::diagnostics(&compiled.warnings, std::slice::from_ref(&file));
             if let Err(problems) = engross_compiler::validate_inputs(&compiled.plan, inputs.clone()) {
@@ -84,6 +84,7 @@ pub async fn run(args: Run, config: &Config) -> Result<Exit> {
     let request = wire::StartRun {
         workflow: None,
         source: Some(wire::Source { path: file.path().to_string(), text: file.text().to_string() }),
+        beside: beside::files(&file, config),
         inputs,
         key: args.key.clone(),
         requester: args.who.or_account(),

@@ -6,7 +6,7 @@
 use crate::commands::explain;
 use crate::config::{Config, Text};
 use crate::exit::{self, Exit};
-use crate::{host, sources, ui};
+use crate::{beside, host, sources, ui};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use engross_compiler::Catalog;
@@ -60,7 +60,9 @@ pub enum Report {
 /// A path that is not there, or no workflow file at all.
 pub fn run(args: &Validate, config: &Config) -> Result<Exit> {
     let registry = host::registry(config)?;
-    let catalog = Known { inner: host::catalog(&registry, config), sandboxes: sandboxes(config) };
+    let folders = beside::folders(config);
+    let known = Known { inner: host::catalog(&registry, config), sandboxes: sandboxes(config) };
+    let catalog = beside::with(known, &folders);
     let paths = find(&args.paths)?;
     let mut findings: Vec<Diagnostic> = Vec::new();
     let mut files = Vec::new();

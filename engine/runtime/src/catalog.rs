@@ -1,7 +1,9 @@
-//! The registry and the connections, as the compiler asks for them.
+//! The registry, the connections and the files of workflows, as the compiler asks for them.
 
-use engross_compiler::Catalog;
+use crate::Engine;
+use engross_compiler::{Catalog, Compiled};
 use engross_core::{EffectClass, StepSpec};
+use engross_source::{Diagnostic, SourceFile};
 use engross_step_api::{Registry, StepConfig};
 use serde_json::Value;
 
@@ -36,5 +38,66 @@ impl Catalog for RegistryCatalog<'_> {
 
     fn connections(&self) -> Option<Vec<(String, String)>> {
         self.connections.clone()
+    }
+}
+
+/// Where the files of workflows are that others start.
+pub trait WorkflowFiles: Sync {
+    /// The file of the workflow that the file at `from` means by `name`.
+    fn find(&self, from: &str, name: &str) -> Option<SourceFile>;
+
+    /// The names of all that the file at `from` can start.
+    fn names(&self, from: &str) -> Vec<String>;
+}
+
+/// A catalog against which a workflow can be compiled that starts others.
+pub struct Beside<'a, C> {
+    /// The operations and connections.
+    pub catalog: C,
+    /// The files of the others.
+    pub files: &'a dyn WorkflowFiles,
+}
+
+impl<C: Catalog> Catalog for Beside<'_, C> {
+    fn spec(&self, uses: &str) -> Option<&StepSpec> {
+        self.catalog.spec(uses)
+    }
+
+    fn uses(&self) -> Vec<String> {
+        self.catalog.uses()
+    }
+
+    fn effect(&self, uses: &str, with: &Value, templates: &[String]) -> EffectClass {
+        self.catalog.effect(uses, with, templates)
+    }
+
+    fn advice(&self, uses: &str, with: &Value, templates: &[String]) -> Vec<(String, String)> {
+        self.catalog.advice(uses, with, templates)
+    }
+
+    fn connections(&self) -> Option<Vec<(String, String)>> {
+        self.catalog.connections()
+    }
+
+    fn is_sandbox(&self, connection: &str) -> Option<bool> {
+        self.catalog.is_sandbox(connection)
+    }
+
+    fn workflow(&self, from: &str, name: &str) -> Option<SourceFile> {
+        self.files.find(from, name)
+    }
+
+    fn workflows(&self, from: &str) -> Vec<String> {
+        self.files.names(from)
+    }
+}
+
+impl Engine {
+    /// Compiles a workflow that may start others, against what is registered and configured here. Files may be read meanwhile.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn compile_beside(&self, file: &SourceFile, files: &dyn WorkflowFiles) -> Result<Compiled, Vec<Diagnostic>> {
+        engross_compiler::compile(file, &Beside { catalog: self.inner.catalog(), files })
     }
 }

@@ -3,6 +3,7 @@
 //! - `turn`: one input, one decision, one commit. The only writer of journals.
 //! - `dispatch`: carries out attempts and looks, under each connection's limit.
 //! - `fits`: whether what a step gets fits its operation, before an attempt and, as far as can be told, before the run.
+//! - `folders`: the workflows of folders by their names, for those that start others.
 //! - `sweeper`: the due index made into inputs. There is no other timer.
 //! - `inbox`: events from outside, kept before they are acknowledged, and matched after.
 //! - `feeds`: what providers have sent, read again, for the webhooks that were lost.
@@ -27,6 +28,7 @@ mod engine;
 mod error;
 mod feeds;
 mod fits;
+mod folders;
 pub mod fsck;
 mod groups;
 pub mod housekeeping;
@@ -43,10 +45,11 @@ mod turn;
 mod view;
 
 pub use api::{DecisionEffect, StartOptions, Started};
-pub use catalog::RegistryCatalog;
+pub use catalog::{Beside, RegistryCatalog, WorkflowFiles};
 pub use clock::{Clock, Ids, SystemClock, SystemIds};
 pub use engine::{Engine, Options, Published};
 pub use error::{Error, HookError};
+pub use folders::{WorkflowFolders, name_of};
 pub use inbox::Accepted;
 pub use mend::{Said, Word};
 pub use quota::ConnectionView;

@@ -91,3 +91,8 @@ pub const ARCHIVE_HEADS_AT_ONCE: usize = 128;
 
 /// Events that go at a time.
 pub const FORGET_EVENTS_AT_ONCE: usize = 128;
+
+/// Workflow files of one folder, and folders below it, that are looked through for those that others start.
+pub const WORKFLOW_FILES_MAX: usize = 10_000;
+/// Folders that are looked through for them.
+pub const WORKFLOW_FOLDERS_MAX: usize = 1_000;

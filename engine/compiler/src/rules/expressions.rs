@@ -150,8 +150,15 @@ fn place(unit: &Unit<'_>, site: &Site<'_>, expression: &Expression, found: Type,
             let hint = "compare it: `{{ … == … }}`, or test it: `{{ … is defined }}`".to_owned();
             findings.report(codes::CONDITION_TYPE, span, message, Some(hint));
         } else {
-            let hint =
-                taken.holds(STRING).then(|| "text around it makes it a text, and so does `| json_encode`".to_owned());
+            let hint = match site.place {
+                Place::Items(_) => Some("write a list, or refer to one".to_owned()),
+                Place::ItemKey(_) | Place::Group => {
+                    Some("refer to a field of it that is a text or a number".to_owned())
+                }
+                _ => taken
+                    .holds(STRING)
+                    .then(|| "text around it makes it a text, and so does `| json_encode`".to_owned()),
+            };
             let code = match site.place {
                 Place::Items(_) => codes::FOREACH_ITEMS,
                 Place::ItemKey(_) => codes::FOREACH_KEY,

@@ -350,9 +350,23 @@ impl<'c> Checker<'c, '_, '_> {
                 message,
                 Some(format!("only `steps.{id}.outcome` can be read")),
             );
+        } else if let Some(name) = self.of_one_item(viewer, target) {
+            let message = format!("`steps.{id}.outputs` has no {}: it is done for each item of a list", quoted(name));
+            let hint = format!("what came of each item is in the list `steps.{id}.outputs.results`, under `outputs`");
+            self.report(codes::UNKNOWN_OUTPUT, &self.range(3), message, Some(hint));
         } else if let Some(schema) = unit.outputs_for(viewer, target) {
             self.walk(schema, 3, codes::UNKNOWN_OUTPUT);
         }
+    }
+
+    /// The name that is referred to, where one item leaves it and the whole does not.
+    fn of_one_item(&self, viewer: Option<usize>, target: usize) -> Option<&'c str> {
+        let name = self.key(3)?;
+        let segment = Segment::Key(name.to_owned());
+        let leaves = |schema: &Value| matches!(follow(schema, schema, &segment), Found::Schema(_));
+        let whole = self.unit.outputs_for(viewer, target)?;
+        let one = self.unit.outputs.get(target)?.as_deref()?;
+        (!std::ptr::eq(whole, one) && leaves(one) && !leaves(whole)).then_some(name)
     }
 
     /// Follows the segments from `first` on, and reports the first that leads nowhere.

@@ -96,6 +96,14 @@ fn the_outcomes_of_a_whole_are_not_those_of_an_item() {
         ],
     );
     check(
+        &approvals(
+            "  tell: { uses: notify, needs: [{ done: [ask] }], with: { text: \"{{ steps.ask.outputs.comment }}\" } }\n",
+        ),
+        &[
+            "E0314 `steps.ask.outputs` has no `comment`: it is done for each item of a list (what came of each item is in the list `steps.ask.outputs.results`, under `outputs`)",
+        ],
+    );
+    check(
         &approvals(""),
         &[
             "W0401 nobody handles it when `ask` ends as `stopped` (silence is never a yes: add a step with `needs: [ask.stopped]`)",
@@ -162,7 +170,10 @@ fn what_cannot_be_a_list_of_different_items_is_said() {
             "inputs: {{ n: {{ type: integer }}, l: {{ type: array }} }}\nsteps:\n  tell: {{ uses: notify, foreach: {foreach}, with: {{ text: x }} }}\n"
         )
     };
-    check(&each(r#"{ items: "{{ inputs.n }}" }"#), &["E0250 this is a whole number, and `items` is a list"]);
+    check(
+        &each(r#"{ items: "{{ inputs.n }}" }"#),
+        &["E0250 this is a whole number, and `items` is a list (write a list, or refer to one)"],
+    );
     check(
         &each("{ items: 3 }"),
         &[
@@ -187,7 +198,7 @@ fn what_cannot_be_a_list_of_different_items_is_said() {
     check(
         &each(r#"{ items: [{ id: [1] }], key: "{{ item.id }}" }"#),
         &[
-            "E0251 this is a list, and the key of an item is a text or a number (text around it makes it a text, and so does `| json_encode`)",
+            "E0251 this is a list, and the key of an item is a text or a number (refer to a field of it that is a text or a number)",
         ],
     );
     check(
@@ -245,7 +256,7 @@ fn a_group_of_runs_becomes_part_of_the_plan() {
     check(
         &group(r#"{ group: "{{ inputs.who }}" }"#),
         &[
-            "E0252 this is a mapping, and the group of a run is a text or a number (text around it makes it a text, and so does `| json_encode`)",
+            "E0252 this is a mapping, and the group of a run is a text or a number (refer to a field of it that is a text or a number)",
         ],
     );
     check(

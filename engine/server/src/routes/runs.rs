@@ -9,13 +9,31 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use engross_core::{Person, RunId};
-use engross_runtime::{RunView, StartOptions, timeline};
+use engross_runtime::{RunView, StartOptions, WorkflowFiles, WorkflowFolders, name_of, timeline};
 use engross_source::{SourceFile, diagnostic};
 use engross_store::RunQuery;
 use serde_json::json;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
+
+/// The workflows that another may start: those that were brought along, and those of the server's folder. The path of a file
+/// that is brought says nothing about this machine's folders.
+struct Beside {
+    brought: Vec<SourceFile>,
+    folder: WorkflowFolders,
+}
+
+impl WorkflowFiles for Beside {
+    fn find(&self, from: &str, name: &str) -> Option<SourceFile> {
+        let brought = self.brought.iter().find(|file| name_of(file).is_some_and(|of| of == name));
+        brought.cloned().or_else(|| self.folder.find(from, name))
+    }
+
+    fn names(&self, from: &str) -> Vec<String> {
+        self.brought.iter().filter_map(name_of).chain(self.folder.names(from)).collect()
+    }
+}
 
 pub(super) async fn start(
     State(shared): State<Shared>,
@@ -32,7 +50,16 @@ pub(super) async fn start(
             return Err(ApiError::new(StatusCode::BAD_REQUEST, "bad_request", message));
         }
     };
-    let compiled = shared.engine.compile(&file).map_err(|diagnostics| {
+    let beside = Beside {
+        brought: request.beside.iter().map(|source| SourceFile::new(source.path.as_str(), &source.text)).collect(),
+        folder: WorkflowFolders::only(&shared.library.folder),
+    };
+    let (engine, asked) = (shared.engine.clone(), file.clone());
+    let compiled = tokio::task::spawn_blocking(move || engine.compile_beside(&asked, &beside)).await;
+    let compiled = compiled.map_err(|_| {
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the workflow could not be looked through")
+    })?;
+    let compiled = compiled.map_err(|diagnostics| {
         let files = std::slice::from_ref(&file);
         let text = diagnostic::render_text(&diagnostics, files, false);
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_workflow", "the workflow has mistakes")

@@ -16,6 +16,9 @@ pub struct StartRun {
     /// A workflow file brought along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+    /// The files of the workflows that it starts, if they are to be others than those of the server's folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Source>,
     /// Its inputs.
     #[serde(default)]
     pub inputs: Value,
