@@ -40,6 +40,8 @@ pub struct SettingDescription {
     pub required: bool,
     /// Where it is found.
     pub note: Option<String>,
+    /// What it can be; anything where there is none.
+    pub one_of: Vec<String>,
 }
 
 /// How often a provider may be asked.
@@ -186,6 +188,7 @@ fn settings(manifest: &Manifest) -> BTreeMap<String, SettingDescription> {
         secret: spec.secret,
         required: spec.required,
         note: spec.note.clone(),
+        one_of: spec.one_of.clone(),
     };
     manifest.settings.iter().map(|(name, spec)| (name.clone(), described(spec))).collect()
 }

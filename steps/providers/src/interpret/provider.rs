@@ -82,6 +82,9 @@ impl Provider for ManifestProvider {
                 let note = spec.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
                 problems.push(format!("the setting `{name}` is missing{note}"));
             }
+            if given.is_some_and(|given| !spec.one_of.is_empty() && !spec.one_of.iter().any(|known| known == given)) {
+                problems.push(format!("the setting `{name}` is one of {}", spec.one_of.join(", ")));
+            }
         }
         for (name, setting) in &connection.settings {
             if name == ENVIRONMENT {

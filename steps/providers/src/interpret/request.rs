@@ -187,7 +187,13 @@ fn path(template: &Template, scope: &Scope<'_>) -> Result<String, String> {
             template::Part::Text(text) => path.push_str(text),
             template::Part::Expr(expr) => {
                 let name = expr.path.join(".");
-                let text = match expr.eval(scope)? {
+                let value = expr.eval(scope)?;
+                if value.is_none() && expr.is_conditional() {
+                    // What a condition leaves out takes the slash before it along.
+                    path.truncate(path.trim_end_matches('/').len());
+                    continue;
+                }
+                let text = match value {
                     Some(Value::String(text)) => text,
                     Some(Value::Number(number)) => number.to_string(),
                     None | Some(Value::Null) if scope.is_preview() => format!("<{name}>"),
@@ -209,6 +215,7 @@ fn path(template: &Template, scope: &Scope<'_>) -> Result<String, String> {
 fn query(spec: &Query, scope: &Scope<'_>, first: Vec<Pair>) -> Result<String, String> {
     let mut pairs = first;
     for (name, tree) in &spec.entries {
+        let Some(name) = name.eval(scope)?.as_ref().map(text_of).filter(|name| !name.is_empty()) else { continue };
         match tree.eval(scope)? {
             None | Some(Value::Null) => {}
             Some(Value::Array(_) | Value::Object(_)) if !spec.brackets => {
@@ -263,6 +270,11 @@ mod tests {
         check(path, json!({"id": null}), false, Err("`input.id` is missing, and the address needs it"));
         check(path, json!({}), false, Err("`input.id` is missing, and the address needs it"));
         check(path, json!({"id": []}), false, Err("`input.id` must be text to be a part of the address"));
+        let path = "/contracts/${input.id|if(input.on == 'yes')}";
+        check(path, json!({"id": "c/1", "on": "yes"}), false, Ok("/contracts/c%2F1"));
+        check(path, json!({"id": "c1", "on": "no"}), false, Ok("/contracts"));
+        check(path, json!({"id": "c1"}), true, Ok("/contracts"));
+        check(path, json!({"id": "", "on": "yes"}), false, Err("`input.id` is empty, and the address needs it"));
     }
 
     #[test]

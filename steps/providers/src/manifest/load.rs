@@ -318,7 +318,9 @@ fn settings(reader: &mut Reader<'_>, top: &Fields<'_>) -> BTreeMap<String, Setti
     let entries = top.get("config").map_or(&[][..], |node| reader.entries(node, "`config`"));
     let mut settings = BTreeMap::new();
     for entry in entries {
-        let Some(fields) = reader.fields(&entry.value, "a setting", &["type", "required", "note"]) else { continue };
+        let Some(fields) = reader.fields(&entry.value, "a setting", &["type", "required", "note", "one_of"]) else {
+            continue;
+        };
         let secret = reader.need(&fields, "type").and_then(|node| {
             reader.word(node, "a setting's type", &["secret", "string"], |word| match word {
                 "secret" => Some(true),
@@ -330,6 +332,7 @@ fn settings(reader: &mut Reader<'_>, top: &Fields<'_>) -> BTreeMap<String, Setti
             secret: secret.unwrap_or(true),
             required: reader.flag(&fields, "required"),
             note: reader.maybe_text(&fields, "note"),
+            one_of: reader.each(&fields, "one_of", |reader, node| reader.text(node, "a value").map(str::to_string)),
         };
         let own = OWN_SETTINGS.iter().find(|(name, _)| *name == entry.key.text);
         if let Some((name, what)) = own {

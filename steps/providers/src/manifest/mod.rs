@@ -68,6 +68,8 @@ pub(crate) struct SettingSpec {
     pub(crate) secret: bool,
     pub(crate) required: bool,
     pub(crate) note: Option<String>,
+    /// What it can be; anything where there is none.
+    pub(crate) one_of: Vec<String>,
 }
 
 /// How a document's status is told.
@@ -242,7 +244,7 @@ pub(crate) struct Operation {
 /// The query of an address.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Query {
-    pub(crate) entries: Vec<(String, Tree)>,
+    pub(crate) entries: Vec<(Template, Tree)>,
     /// Whether mappings and lists are sent as `a[b]=c`; they are refused otherwise.
     pub(crate) brackets: bool,
 }

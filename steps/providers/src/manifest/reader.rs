@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
             Ok(template) => {
                 for expr in template.exprs() {
                     let span = node.map_range(self.file, expr.at.start, expr.at.end);
-                    expr.paths().for_each(|path| self.check_name(path, span, names));
+                    expr.paths().chain(expr.asked()).for_each(|path| self.check_name(path, span, names));
                 }
                 Some(template)
             }
@@ -296,9 +296,21 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn branches(&mut self, map: &Mapping, names: &Names) -> Vec<(String, Tree)> {
-        let branch =
-            |entry: &engross_source::yaml::Entry| Some((entry.key.text.clone(), self.tree(&entry.value, names)?));
+    fn branches(&mut self, map: &Mapping, names: &Names) -> Vec<(Template, Tree)> {
+        let branch = |entry: &engross_source::yaml::Entry| {
+            let (text, span) = (&entry.key.text, entry.key.span);
+            let key = match Template::parse(text) {
+                Ok(key) => key,
+                Err(mistakes) => {
+                    mistakes.into_iter().for_each(|mistake| self.error(codes::TEMPLATE, span, mistake.message));
+                    Template::from(text.as_str())
+                }
+            };
+            for expr in key.exprs() {
+                expr.paths().chain(expr.asked()).for_each(|path| self.check_name(path, span, names));
+            }
+            Some((key, self.tree(&entry.value, names)?))
+        };
         map.iter().filter_map(branch).collect()
     }
 

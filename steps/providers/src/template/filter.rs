@@ -1,13 +1,14 @@
 //! The filters of templates: a closed list, each a pure function of one value.
 
+use crate::condition::Condition;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// Every filter's name, in order.
-pub(crate) const FILTERS: [&str; 15] = [
-    "base64", "date", "default", "fold", "iso8601", "join", "json", "lower", "minus", "phone", "spread", "string",
-    "trim", "unix", "upper",
+pub(crate) const FILTERS: [&str; 17] = [
+    "base64", "date", "default", "fold", "if", "iso8601", "join", "json", "lower", "minus", "phone", "spread",
+    "string", "trim", "unix", "unless", "upper",
 ];
 
 /// A filter with its argument.
@@ -21,6 +22,8 @@ pub(crate) enum Filter {
     Default(Value),
     /// Lower case, with `_` and `-` as spaces and one space at a time: `FULLY_SIGNED` is `fully signed`.
     Fold,
+    /// The value where the condition holds, and nothing otherwise; a template asks it, since it is about other names.
+    If(Condition),
     /// A time as RFC 3339 in UTC.
     Iso8601,
     /// A list as text with this in between.
@@ -41,6 +44,8 @@ pub(crate) enum Filter {
     Trim,
     /// A time in whole seconds since 1970, cut off.
     Unix,
+    /// The value unless the condition holds; one that cannot be told does not hold.
+    Unless(Condition),
     /// Upper case.
     Upper,
 }
@@ -52,7 +57,7 @@ impl Filter {
             return Ok(if let Self::Default(value) = self { Some(value.clone()) } else { None });
         };
         Ok(Some(match self {
-            Self::Default(_) | Self::Spread => value,
+            Self::Default(_) | Self::If(_) | Self::Spread | Self::Unless(_) => value,
             Self::Base64 => Value::String(STANDARD.encode(text(&value)?)),
             Self::Date => match value.as_str() {
                 Some(day) if day.parse::<jiff::civil::Date>().is_ok() && day.len() == 10 => value,

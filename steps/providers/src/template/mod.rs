@@ -40,6 +40,13 @@ pub(crate) struct Expr {
     pub(crate) at: Range<usize>,
 }
 
+impl From<&str> for Template {
+    /// A text without templates.
+    fn from(text: &str) -> Self {
+        Self { parts: vec![Part::Text(text.to_string())] }
+    }
+}
+
 impl Template {
     /// Reads a template.
     pub(crate) fn parse(text: &str) -> Result<Self, Vec<Mistake>> {
@@ -50,6 +57,7 @@ impl Template {
     pub(crate) fn source(&self) -> String {
         let part = |part: &Part| match part {
             Part::Text(text) => text.clone(),
+            Part::Expr(expr) if expr.is_conditional() => format!("[<{}>]", expr.path.join(".")),
             Part::Expr(expr) => format!("<{}>", expr.path.join(".")),
         };
         self.parts.iter().map(part).collect()
@@ -88,6 +96,19 @@ impl Expr {
         std::iter::once(&self.path).chain(&self.otherwise).map(Vec::as_slice)
     }
 
+    /// Every path that its conditions ask for.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = &[String]> {
+        self.filters.iter().flat_map(|filter| match filter {
+            Filter::If(condition) | Filter::Unless(condition) => condition.paths(),
+            _ => Vec::new(),
+        })
+    }
+
+    /// Whether a condition decides if it is there at all.
+    pub(crate) fn is_conditional(&self) -> bool {
+        self.filters.iter().any(|filter| matches!(filter, Filter::If(_) | Filter::Unless(_)))
+    }
+
     /// Whether its list is spliced into the list it stands in.
     fn is_spread(&self) -> bool {
         self.filters.last() == Some(&Filter::Spread)
@@ -97,6 +118,14 @@ impl Expr {
     pub(crate) fn eval(&self, scope: &Scope<'_>) -> Result<Option<Value>, String> {
         let mut value = self.paths().find_map(|path| scope.get(path)).cloned();
         for filter in &self.filters {
+            let is_left_out = match filter {
+                Filter::If(condition) => condition.holds(scope) != Some(true),
+                Filter::Unless(condition) => condition.holds(scope) == Some(true),
+                _ => false,
+            };
+            if is_left_out {
+                return Ok(None);
+            }
             // What is known only later goes through every filter as it is.
             if scope.is_preview() && value.as_ref().is_some_and(is_placeholder) {
                 break;
@@ -113,7 +142,8 @@ pub(crate) enum Tree {
     Literal(Value),
     Text(Template),
     List(Vec<Tree>),
-    Map(Vec<(String, Tree)>),
+    /// Names are templates too; one that is absent or empty takes its value with it.
+    Map(Vec<(Template, Tree)>),
     /// A list made of another one: `make` for each item, named `item`.
     Each {
         list: Template,
@@ -141,8 +171,9 @@ impl Tree {
             Self::Map(entries) => {
                 let mut map = Map::new();
                 for (key, tree) in entries {
-                    if let Some(value) = tree.eval(scope)? {
-                        map.insert(key.clone(), value);
+                    let name = key.eval(scope)?.as_ref().map(text_of).filter(|name| !name.is_empty());
+                    if let Some((name, value)) = name.zip(tree.eval(scope)?) {
+                        map.insert(name, value);
                     }
                 }
                 Ok((entries.is_empty() || !map.is_empty()).then_some(Value::Object(map)))
@@ -231,6 +262,12 @@ mod tests {
         check("${input.n|iso8601}", Ok(Some(json!("1970-01-01T00:00:05.000Z"))));
         check("${input.phone|phone}", Ok(Some(json!("+491729973185"))));
         check("${input.list|json}", Ok(Some(json!("[\"a\",\"b\"]"))));
+        check("${input.id|if(input.n == 5)|upper}", Ok(Some(json!("C1"))));
+        check("${input.id|if(input.n == 6)}", Ok(None));
+        check("${input.id|if(input.missing == 5)}", Ok(None));
+        check("${input.id|unless(input.n == 5)}", Ok(None));
+        check("${input.id|unless(input.missing == 'a}b|c')}", Ok(Some(json!("c1"))));
+        check("${input.id|unless(input.n == 5)}${input.n|if(has(input.id))}", Ok(Some(json!("5"))));
         check("${input.id|unix}", Err("`input.id`: `c1` is no time"));
         check("${input.list|trim}", Err("`input.list`: a list is no text"));
     }
@@ -253,6 +290,8 @@ mod tests {
             ("each".into(), each("${input.list}")),
             ("spread".into(), Tree::List(vec![each("${input.list|spread}"), each("${input.gone|spread}"), text("c")])),
             ("no_each".into(), each("${input.missing}")),
+            (Template::parse("x-${input.id}").expect("a name"), text("${input.n}")),
+            (Template::parse("${input.missing}").expect("a name"), text("${input.n}")),
         ]);
         let names = names();
         let found = tree.eval(&Scope::new(&names, false));
@@ -260,7 +299,7 @@ mod tests {
             found,
             Ok(Some(json!({
                 "list": [5], "null": null, "empty": {}, "more": ["a", "b", "c"], "one": 1,
-                "each": [{"n": "A"}, {"n": "B"}],
+                "each": [{"n": "A"}, {"n": "B"}], "x-c1": 5,
                 "spread": [{"n": "A"}, {"n": "B"}, "c"],
             })))
         );

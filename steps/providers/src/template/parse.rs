@@ -3,6 +3,7 @@
 //! `$${` is the text `${`. It reports every mistake of a text, not only the first.
 
 use super::{Expr, FILTERS, Filter, Part, Template};
+use crate::condition::Condition;
 use engross_source::nearest;
 use serde_json::Value;
 use std::ops::Range;
@@ -138,6 +139,11 @@ fn filter(text: &str, at: Range<usize>) -> Result<Filter, Mistake> {
         "minus" => {
             let seconds = argument.and_then(|argument| argument.parse::<u32>().ok());
             return seconds.map(|s| Filter::Minus(i64::from(s))).ok_or_else(|| needs("a number of seconds"));
+        }
+        "if" | "unless" => {
+            let condition = argument.filter(|text| !text.is_empty()).ok_or_else(|| needs("a condition"))?;
+            let condition = Condition::parse(condition).map_err(|mistake| Mistake { at: at.clone(), ..mistake })?;
+            return Ok(if name == "if" { Filter::If(condition) } else { Filter::Unless(condition) });
         }
         "base64" => Filter::Base64,
         "date" => Filter::Date,
