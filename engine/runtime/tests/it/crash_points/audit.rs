@@ -4,7 +4,9 @@
 use super::cases::{Case, What};
 use super::ledger::{Ledger, key};
 use super::process::Stage;
-use engross_core::{Command, Event, Record, RecordHash, ResolvedBy, RunId, RunState, Timestamp, fold, outstanding};
+use engross_core::{
+    Command, Event, Parent, Record, RecordHash, ResolvedBy, RunId, RunState, Timestamp, fold, outstanding,
+};
 use engross_store::{InboxQuery, MemoryStore, RunQuery, Store, Timer, WaitRow};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,7 +68,8 @@ pub(crate) fn audit(case: &Case, stage: &Stage) -> Vec<String> {
     let acknowledged: BTreeSet<RunId> = stage.known.runs.iter().cloned().collect();
     // A run whose start was not acknowledged, and which came to nothing meanwhile, leaves its key to the one that is asked for.
     let given_up: BTreeSet<RunId> = heads.iter().filter(|h| !h.holds_its_key()).map(|h| h.run.clone()).collect();
-    if !acknowledged.is_subset(&runs) || !runs.difference(&acknowledged).all(|run| given_up.contains(run)) {
+    let is_known = |run: &RunId| given_up.contains(run) || parent(&stage.store, run).is_some();
+    if !acknowledged.is_subset(&runs) || !runs.difference(&acknowledged).all(is_known) {
         found.push(format!("the store has the runs {runs:?}, and {acknowledged:?} were acknowledged"));
     }
     let mut states = Vec::new();
@@ -175,10 +178,25 @@ fn once(case: &Case, ledger: &Ledger, runs: &BTreeSet<RunId>, found: &mut Vec<St
     }
 }
 
+/// The step that started a run.
+fn parent(store: &MemoryStore, run: &RunId) -> Option<Parent> {
+    fold(&journal(store, run))?.parent
+}
+
 /// How everything ended.
 pub(crate) fn end(stage: &Stage) -> End {
     let mut end = End { runs: Vec::new(), steps: Vec::new(), effects: BTreeMap::new() };
+    let mut all: Vec<(String, RunId)> = Vec::new();
     for (number, run) in stage.known.runs.iter().enumerate() {
+        all.push((number.to_string(), run.clone()));
+        let heads = stage.store.all_runs(None, usize::MAX).unwrap();
+        for child in heads.into_iter().map(|head| head.run) {
+            if let Some(of) = parent(&stage.store, &child).filter(|of| of.run == *run) {
+                all.push((format!("{number}.{}", of.step), child));
+            }
+        }
+    }
+    for (number, run) in &all {
         let Some(state) = fold(&journal(&stage.store, run)) else { continue };
         end.runs.push(format!("{number}: {} {}", state.status.as_str(), state.outputs));
         for (step, stands) in &state.steps {

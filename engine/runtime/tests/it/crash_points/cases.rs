@@ -9,6 +9,8 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     /// Of the file, all that comes after `inputs`. `inputs.n` is the number of the run.
     pub(crate) workflow: &'static str,
+    /// The same of the workflow `sub` that lies beside it, for a case that starts it.
+    pub(crate) child: Option<&'static str>,
     /// How many runs are started at once.
     pub(crate) runs: usize,
     pub(crate) moods: Vec<(&'static str, Mood)>,
@@ -121,13 +123,14 @@ pub(super) const LENA: &str = "lena@acme.example";
 pub(super) const OMAR: &str = "omar@acme.example";
 
 pub(super) fn case(name: &'static str, ends: &'static str, workflow: &'static str) -> Case {
-    Case { name, workflow, runs: 1, moods: Vec::new(), acts: Vec::new(), ends, after_crash: AfterCrash::Same }
+    let (moods, acts, after_crash) = (Vec::new(), Vec::new(), AfterCrash::Same);
+    Case { name, workflow, child: None, runs: 1, moods, acts, ends, after_crash }
 }
 
 /// The reference set.
 pub(crate) fn all() -> Vec<Case> {
-    let all = [effects(), waits(), signatures(), people(), joins(), ends(), undone(), super::stuck::cases(), crowds()];
-    all.into_iter().flatten().collect()
+    let all = [effects(), waits(), signatures(), people(), joins(), ends(), undone(), super::stuck::cases()];
+    all.into_iter().chain([super::many::cases(), crowds()]).flatten().collect()
 }
 
 fn effects() -> Vec<Case> {

@@ -8,7 +8,7 @@ use super::ledger::{Ask, Ledger, key};
 use crate::world::TOKEN;
 use engross_compiler::Compiled;
 use engross_core::{Person, RunId, StepId, StepState, fold};
-use engross_runtime::{Engine, Error, Said, StartOptions, Word};
+use engross_runtime::{Engine, Error, Said, StartOptions, Word, WorkflowFiles};
 use engross_source::SourceFile;
 use engross_store::{MemoryStore, Store};
 use serde_json::json;
@@ -40,12 +40,27 @@ fn answer<T>(result: Result<T, Error>) -> Answer {
     }
 }
 
+/// The one workflow that lies beside that of a case.
+struct Child<'c>(&'c Case);
+
+impl WorkflowFiles for Child<'_> {
+    fn find(&self, _from: &str, name: &str) -> Option<SourceFile> {
+        let child = self.0.child.filter(|_| name == "sub")?;
+        let text = format!("schema: engross/v1\nname: sub\ninputs: {{ n: {{ type: string }} }}\n{child}");
+        Some(SourceFile::new("sub.yaml", &text))
+    }
+
+    fn names(&self, _from: &str) -> Vec<String> {
+        self.0.child.map(|_| "sub".to_string()).into_iter().collect()
+    }
+}
+
 /// Asks for the run of this number.
 pub(crate) async fn start(engine: &Engine, case: &Case, number: usize) -> Option<RunId> {
     let text =
         format!("schema: engross/v1\nname: {}\ninputs: {{ n: {{ type: string }} }}\n{}", case.name, case.workflow);
     let file = SourceFile::new("reference.yaml", &text);
-    let compiled: Compiled = engine.compile(&file).unwrap_or_else(|found| {
+    let compiled: Compiled = engine.compile_beside(&file, &Child(case)).unwrap_or_else(|found| {
         let found: Vec<&str> = found.iter().map(|d| d.message.as_str()).collect();
         panic!("{text}\n{}", found.join("\n"))
     });

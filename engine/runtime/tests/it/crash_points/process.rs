@@ -11,7 +11,7 @@ use super::ledger::Ledger;
 use crate::lab::PATIENCE;
 use crate::world::{CountedIds, NoFiles, TestClock, connection};
 use engross_compiler::TeraEvaluator;
-use engross_core::{Person, Timestamp};
+use engross_core::{Person, RunId, RunStatus, Subscription, Timestamp, fold};
 use engross_runtime::{Engine, Options};
 use engross_step_api::{Directory, Registry};
 use engross_store::{Committer, InboxQuery, MemoryStore, Store};
@@ -178,8 +178,26 @@ impl Stage {
     fn is_quiet(&self, engine: &Engine) -> bool {
         let now = Timestamp::from_millis(self.clock.0.load(Ordering::SeqCst));
         engine.runs_in_memory() == 0
+            && !self.somebody_is_to_be_told()
             && self.store.inbox(&InboxQuery::Unmatched).unwrap().is_empty()
             && self.store.due(now, 1).unwrap().timers.is_empty()
+    }
+
+    /// Whether the end of a run is still to be told, a run to be given up with the one that started it, or a place to be taken.
+    fn somebody_is_to_be_told(&self) -> bool {
+        let status = |run: &RunId| self.store.head(run).unwrap().map(|head| head.status);
+        let ends = self.store.waits(Subscription::RUNS).unwrap().into_iter().any(|wait| {
+            let child = wait.subscription.matching.get("run").map(RunId::new).and_then(|run| status(&run));
+            let given_up = status(&wait.run) == Some(RunStatus::Cancelling) && child == Some(RunStatus::Running);
+            given_up || child.is_none_or(RunStatus::is_over)
+        });
+        let places = self.store.waits(Subscription::QUEUE).unwrap().into_iter().any(|wait| {
+            let group = wait.subscription.matching.get("group").cloned().unwrap_or_default();
+            let limit = fold(&self.store.journal(&wait.run, 0, usize::MAX).unwrap()).and_then(|state| state.group);
+            let taken = self.store.waits(&Subscription::to_place(&group).topic).unwrap().len();
+            limit.is_some_and(|group| taken < group.limit as usize)
+        });
+        ends || places
     }
 
     fn next_timer(&self) -> Option<Timestamp> {
