@@ -8,6 +8,7 @@ mod broken;
 mod cli;
 mod codes;
 mod compensation;
+mod constructs;
 mod demo;
 mod every_provider;
 mod examples;
