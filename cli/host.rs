@@ -11,7 +11,7 @@ use engross_compiler::TeraEvaluator;
 use engross_runtime::housekeeping::Housekeeping;
 use engross_runtime::{Clock, Engine, Ids, Options, RegistryCatalog, SystemClock, SystemIds, TriggeredWorkflow, WorkflowFolders};
 use engross_server::{Library, Server};
-use engross_source::{Code, Diagnostic, SourceFile, nearest};
+use engross_source::{Code, Diagnostic, Severity, SourceFile, nearest};
 use engross_step_api::{Connection, Directory, Provider, Registry, Setting, WebhookSettings};
 use engross_store::archive::Archive;
 use engross_store::{Committer, FileStore, Holder, SledStore, Store};
@@ -72,18 +72,13 @@ pub fn own_manifests(folder: &Path) -> Result<Vec<SourceFile>> {
 
 /// The providers of a team's own manifests.
 fn own_providers(folder: &Path) -> Result<Vec<Arc<dyn Provider>>> {
-    let (mut providers, mut findings) = (Vec::new(), Vec::new());
     let files = own_manifests(folder)?;
-    for file in &files {
-        match engross_providers::from_yaml(file.path(), file.text()) {
-            Ok(provider) => providers.push(provider),
-            Err(found) => findings.extend(found),
-        }
+    let own = engross_providers::own(&files);
+    // Warnings are for `providers check`.
+    if own.findings.iter().all(|finding| finding.severity == Severity::Warning) {
+        return Ok(own.providers.into_iter().map(|(provider, _)| provider).collect());
     }
-    if findings.is_empty() {
-        return Ok(providers);
-    }
-    ui::diagnostics(&findings, &files);
+    ui::diagnostics(&own.findings, &files);
     bail!("{} has manifests with mistakes", folder.display())
 }
 

@@ -1,16 +1,18 @@
 //! `engross providers`: which providers there are, what their operations take and leave, and whether a manifest is right.
 
+mod fields;
+
 use crate::args::{Format, FormatArg, ServerArg};
 use crate::config::Config;
 use crate::exit::{self, Exit};
 use crate::{host, offline, sources, ui};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use engross_providers::{OperationDescription, ProviderDescription};
-use engross_source::diagnostic;
+use engross_providers::{OperationDescription, ProviderDescription, WebhooksDescription};
+use engross_source::{Severity, SourceFile, diagnostic};
 use engross_step_api::{EffectClass, StepKind};
+use fields::{example, fields, labelled, paragraph};
 use serde_json::{Value, json};
-use std::fmt::Write;
 use std::path::PathBuf;
 
 /// See the providers and their operations, and check manifests.
@@ -59,9 +61,8 @@ pub struct Show {
 /// What to check.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Manifest files
-    #[arg(required = true)]
-    pub files: Vec<PathBuf>,
+    /// Manifest files, or folders whose .yaml files are meant; the folder of the team's own providers where none is named
+    pub paths: Vec<PathBuf>,
 
     #[command(flatten)]
     pub format: FormatArg,
@@ -75,18 +76,21 @@ pub async fn run(providers: &Providers, config: &Config) -> Result<Exit> {
     match providers {
         Providers::List(args) => list(args, config),
         Providers::Show(args) => show(args, config),
-        Providers::Check(args) => check(args),
+        Providers::Check(args) => check(args, config),
         Providers::Budget(args) => budget(args, config).await,
     }
 }
 
-/// The descriptions of all providers: those that come with Engross, and the team's own.
+/// The descriptions of all providers: those that come with Engross, and the team's own. What is wrong with a manifest is said,
+/// and keeps nobody from reading about the others.
 fn descriptions(config: &Config) -> Result<Vec<ProviderDescription>> {
     let mut all = engross_providers::describe_builtin();
-    for file in host::own_manifests(&config.providers)? {
-        // A manifest with mistakes is told by the registry, which reads the same files.
-        all.extend(engross_providers::describe_yaml(file.path(), file.text()).ok());
+    let files = host::own_manifests(&config.providers)?;
+    let own = engross_providers::own(&files);
+    if !own.findings.is_empty() {
+        ui::diagnostics(&own.findings, &files);
     }
+    all.extend(own.providers.into_iter().map(|(_, described)| described));
     all.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(all)
 }
@@ -114,7 +118,6 @@ async fn budget(args: &Budget, config: &Config) -> Result<Exit> {
 }
 
 fn list(args: &List, config: &Config) -> Result<Exit> {
-    host::registry(config)?;
     let all = descriptions(config)?;
     let data: Vec<Value> = all
         .iter()
@@ -129,7 +132,6 @@ fn list(args: &List, config: &Config) -> Result<Exit> {
 }
 
 fn show(args: &Show, config: &Config) -> Result<Exit> {
-    host::registry(config)?;
     let all = descriptions(config)?;
     let provider_name = args.name.split('/').next().unwrap_or(&args.name);
     let Some(provider) = all.iter().find(|p| p.name == provider_name) else {
@@ -157,11 +159,11 @@ fn show(args: &Show, config: &Config) -> Result<Exit> {
 fn describe_provider(provider: &ProviderDescription) -> String {
     let mut text = format!("{}: {}\n", provider.name, provider.title);
     for url in &provider.docs {
-        let _ = writeln!(text, "  {:<10} {url}", "docs");
+        labelled(&mut text, "docs", url);
     }
     for (name, url) in &provider.environments {
         let usual = if *name == provider.default_environment { ", unless `base_url` says otherwise" } else { "" };
-        let _ = writeln!(text, "  {:<10} {name}: {url}{usual}", "address");
+        labelled(&mut text, "address", &format!("{name}: {url}{usual}"));
     }
     for (name, setting) in &provider.settings {
         let kind = match (setting.secret, setting.required) {
@@ -170,27 +172,16 @@ fn describe_provider(provider: &ProviderDescription) -> String {
             (false, true) => "required",
             (false, false) => "optional",
         };
+        let of = setting.one_of.join(", ");
+        let kind = if of.is_empty() { kind.to_string() } else { format!("{kind}, one of {of}") };
         let note = setting.note.as_ref().map(|n| format!(": {n}")).unwrap_or_default();
-        let _ = writeln!(text, "  {:<10} {name} ({kind}){note}", "setting");
+        labelled(&mut text, "setting", &format!("{name} ({kind}){note}"));
     }
     if let Some(count) = provider.limits.per_month {
-        let _ =
-            writeln!(text, "  {:<10} {count} requests a month, unless `requests_per_month` says otherwise", "limit");
+        labelled(&mut text, "limit", &format!("{count} requests a month, unless `requests_per_month` says otherwise"));
     }
     if let Some(webhooks) = &provider.webhooks {
-        let events: Vec<&str> = webhooks.events.keys().map(String::as_str).collect();
-        let _ = writeln!(text, "  {:<10} {}", "webhooks", events.join(", "));
-        if let Some(retries) = &webhooks.sender_retries {
-            let _ = writeln!(text, "  {:<10} {}", "unanswered", retries.words);
-        }
-        if let Some(provision) = &webhooks.provision {
-            let by = provision.operation.as_ref().map(|name| format!(", by {name}")).unwrap_or_default();
-            let about = provision.instructions.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
-            let _ = writeln!(text, "  {:<10} per {}{by}{about}", "set up", provision.per);
-        }
-        if let Some(operation) = &webhooks.replay {
-            let _ = writeln!(text, "  {:<10} by {operation}, at the start and on a timer", "read again");
-        }
+        describe_webhooks(&mut text, webhooks);
     }
     text.push('\n');
     for operation in &provider.operations {
@@ -200,16 +191,35 @@ fn describe_provider(provider: &ProviderDescription) -> String {
     text
 }
 
-fn describe(operation: &OperationDescription) -> String {
-    let mut text = format!("{}\n  {}\n", operation.uses, operation.title);
-    if let Some(note) = &operation.note {
-        let _ = writeln!(text, "  {note}");
+fn describe_webhooks(text: &mut String, webhooks: &WebhooksDescription) {
+    let events: Vec<&str> = webhooks.events.keys().map(String::as_str).collect();
+    labelled(text, "webhooks", &events.join(", "));
+    if let Some(header) = &webhooks.verified_by {
+        labelled(text, "signed", &format!("in {header}, when the connection has a `webhook.secret`"));
     }
-    let _ = writeln!(text, "  {:<10} {}", "sends", operation.request);
+    if let Some(retries) = &webhooks.sender_retries {
+        labelled(text, "unanswered", &retries.words);
+    }
+    if let Some(provision) = &webhooks.provision {
+        let by = provision.operation.as_ref().map(|name| format!(", by {name}")).unwrap_or_default();
+        let about = provision.instructions.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+        labelled(text, "set up", &format!("per {}{by}{about}", provision.per));
+    }
+    if let Some(operation) = &webhooks.replay {
+        labelled(text, "read again", &format!("by {operation}, at the start and on a timer"));
+    }
+}
+
+fn describe(operation: &OperationDescription) -> String {
+    let mut text = format!("{}\n", operation.uses);
+    for words in std::iter::once(&operation.title).chain(&operation.note) {
+        paragraph(&mut text, words);
+    }
+    labelled(&mut text, "sends", &operation.request);
     fields(&mut text, "with", &operation.input);
     fields(&mut text, "leaves", &operation.output);
     let outcomes: Vec<&str> = operation.outcomes.iter().map(|o| o.name.as_str()).collect();
-    let _ = writeln!(text, "  {:<10} {}", "ends as", outcomes.join(", "));
+    labelled(&mut text, "ends as", &outcomes.join(", "));
     let effect = match (operation.kind, operation.effect) {
         (StepKind::Wait, _) => "waits; nothing is changed",
         (StepKind::Action, EffectClass::Read) => "reads; nothing is changed",
@@ -219,57 +229,57 @@ fn describe(operation: &OperationDescription) -> String {
         }
         (StepKind::Action, EffectClass::Unsafe) => "changes something; after a lost answer a person decides",
     };
-    let _ = writeln!(text, "  {:<10} {effect}", "effect");
+    labelled(&mut text, "effect", effect);
     let mut label = "refusals";
     for error in &operation.errors {
         let status = if error.status.is_empty() { "any other".to_string() } else { error.status.join(", ") };
         let body = if error.depends_on_body { ", by its body" } else { "" };
         let hint = error.hint.as_ref().map(|h| format!(": {h}")).unwrap_or_default();
-        let _ = writeln!(text, "  {label:<10} {status}{body} = {}{hint}", error.class.as_str());
+        labelled(&mut text, label, &format!("{status}{body} = {}{hint}", error.class.as_str()));
         label = "";
     }
     for warning in &operation.warnings {
-        let _ = writeln!(text, "  {:<10} {warning}", "mind");
+        labelled(&mut text, "mind", warning);
     }
-    let example = serde_json::to_string(&operation.example).unwrap_or_default();
-    let _ = writeln!(text, "  {:<10} uses: {}\n  {:<10} with: {example}", "example", operation.uses, "");
+    labelled(&mut text, "example", &format!("uses: {}", operation.uses));
+    example(&mut text, &operation.example);
     text
 }
 
-fn fields(text: &mut String, what: &str, schema: &Value) {
-    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let mut label = what;
-    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
-        let kind = match &field["type"] {
-            Value::String(kind) => kind.clone(),
-            Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
-            _ => "any".to_string(),
-        };
-        let needed = if required.contains(&name.as_str()) { ", required" } else { "" };
-        let about = field["description"].as_str().map(|d| format!(": {d}")).unwrap_or_default();
-        let _ = writeln!(text, "  {label:<10} {name} ({kind}{needed}){about}");
-        label = "";
+fn check(args: &Check, config: &Config) -> Result<Exit> {
+    let folder = [config.providers.clone()];
+    let paths = if args.paths.is_empty() { &folder[..] } else { &args.paths };
+    if args.paths.is_empty() && !config.providers.exists() {
+        let shown = config.providers.display();
+        bail!("there is no folder {shown}\n  hint: name the files: `engross providers check FILE…`");
     }
-}
-
-fn check(args: &Check) -> Result<Exit> {
+    let found = sources::find(paths)?;
+    if found.is_empty() {
+        let named: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        bail!("there is no manifest in {}\n  hint: a manifest is a .yaml or .yml file", named.join(", "));
+    }
     let (mut findings, mut files) = (Vec::new(), Vec::new());
-    for path in &args.files {
+    for path in &found {
         match sources::read(path)? {
             sources::Read::NotText(file, diagnostic) => {
                 findings.push(*diagnostic);
                 files.push(file);
             }
-            sources::Read::Text(file) => {
-                findings.extend(engross_providers::from_yaml(file.path(), file.text()).err().unwrap_or_default());
-                files.push(file);
-            }
+            sources::Read::Text(file) => files.push(file),
         }
     }
+    // A file that is no text has been told, and is no manifest besides.
+    let readable: Vec<SourceFile> =
+        files.iter().filter(|file| !findings.iter().any(|told| *told.path == *file.path())).cloned().collect();
+    findings.extend(engross_providers::own(&readable).findings);
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     match args.format.format {
         Format::Json => ui::json(&diagnostic::render_json(&findings, &files)),
-        Format::Text if findings.is_empty() => ui::note("no mistakes"),
+        Format::Text if findings.is_empty() => {
+            let many = if files.len() == 1 { "1 file".to_string() } else { format!("{} files", files.len()) };
+            ui::note(&format!("{many}, no mistakes"));
+        }
         Format::Text => ui::found(&findings, &files),
     }
-    Ok(if findings.is_empty() { exit::OK } else { exit::NOT_GOOD })
+    Ok(if errors == 0 { exit::OK } else { exit::NOT_GOOD })
 }

@@ -10,11 +10,11 @@ use serde_json::json;
 /// Print JSON Schemas, for editors and programs.
 ///
 /// Without a name: the schema of workflow files, for yaml-language-server; with `policy` that of policy files, with `config` that
-/// of `engross.yaml`. With the name of a step, such as `approval` or `juro/create_contract`: what it takes, what it leaves, how it
-/// ends.
+/// of `engross.yaml`, with `manifest` that of a team's own providers. With the name of a step, such as `approval` or
+/// `juro/create_contract`: what it takes, what it leaves, how it ends.
 #[derive(Debug, Args)]
 pub struct Schema {
-    /// `workflow`, `policy`, `config`, or the name of a step
+    /// `workflow`, `policy`, `config`, `manifest`, or the name of a step
     #[arg(default_value = "workflow")]
     pub name: String,
 }
@@ -24,6 +24,10 @@ pub struct Schema {
 /// # Errors
 /// There is no such step.
 pub fn run(args: &Schema, config: &Config) -> Result<Exit> {
+    if args.name == "manifest" {
+        ui::json(&engross_providers::manifest_schema());
+        return Ok(exit::OK);
+    }
     let registry = host::registry(config)?;
     if args.name == "workflow" {
         let catalog = host::catalog(&registry, config);
@@ -36,9 +40,8 @@ pub fn run(args: &Schema, config: &Config) -> Result<Exit> {
     }
     if args.name == "config" {
         let mut providers = engross_providers::describe_builtin();
-        for file in host::own_manifests(&config.providers)? {
-            providers.extend(engross_providers::describe_yaml(file.path(), file.text()).ok());
-        }
+        let own = engross_providers::own(&host::own_manifests(&config.providers)?);
+        providers.extend(own.providers.into_iter().map(|(_, described)| described));
         ui::json(&crate::config::schema(&providers));
         return Ok(exit::OK);
     }

@@ -101,7 +101,14 @@ pub fn run(args: &Validate, config: &Config) -> Result<Exit> {
 /// The registry's catalog, with what the configuration says of where connections lead.
 struct Known<'a> {
     inner: RegistryCatalog<'a>,
-    sandboxes: BTreeMap<String, bool>,
+    sandboxes: BTreeMap<String, Leads>,
+}
+
+/// Where a connection leads.
+struct Leads {
+    to_sandbox: bool,
+    /// The setting that leads it to a live system, where nobody has chosen the sandbox.
+    live_by: Option<String>,
 }
 
 impl Catalog for Known<'_> {
@@ -126,12 +133,16 @@ impl Catalog for Known<'_> {
     }
 
     fn is_sandbox(&self, connection: &str) -> Option<bool> {
-        self.sandboxes.get(connection).copied()
+        self.sandboxes.get(connection).map(|leads| leads.to_sandbox)
+    }
+
+    fn sandbox_by_default(&self, connection: &str) -> Option<String> {
+        self.sandboxes.get(connection)?.live_by.clone()
     }
 }
 
 /// Which connections lead to sandboxes, where there are several that could be mixed. What cannot be told is left out.
-fn sandboxes(config: &Config) -> BTreeMap<String, bool> {
+fn sandboxes(config: &Config) -> BTreeMap<String, Leads> {
     if config.connections.len() < 2 {
         return BTreeMap::new();
     }
@@ -146,7 +157,16 @@ fn sandboxes(config: &Config) -> BTreeMap<String, bool> {
             _ => None,
         };
         if let Some(host) = address.as_ref().and_then(url::Url::host_str) {
-            found.insert(name.clone(), is_sandbox(host));
+            let is_unchosen = connection.base_url.is_none() && !connection.settings.contains_key("environment");
+            let to_sandbox = is_sandbox(host);
+            let live = provider.filter(|_| to_sandbox && is_unchosen).and_then(|of| {
+                let is_live = |url: &String| {
+                    url.parse::<url::Url>().is_ok_and(|url| url.host_str().is_some_and(|host| !is_sandbox(host)))
+                };
+                of.environments.iter().find(|(_, url)| is_live(url))
+            });
+            let live_by = live.map(|(environment, _)| format!("environment: {environment}"));
+            found.insert(name.clone(), Leads { to_sandbox, live_by });
         }
     }
     found

@@ -42,4 +42,10 @@ pub trait Catalog {
     fn is_sandbox(&self, _connection: &str) -> Option<bool> {
         None
     }
+
+    /// What to write under a connection so that it leads to a live system, where nobody has chosen that it leads to a sandbox:
+    /// the provider's default does. `environment: live`.
+    fn sandbox_by_default(&self, _connection: &str) -> Option<String> {
+        None
+    }
 }

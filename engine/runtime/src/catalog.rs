@@ -83,6 +83,10 @@ impl<C: Catalog> Catalog for Beside<'_, C> {
         self.catalog.is_sandbox(connection)
     }
 
+    fn sandbox_by_default(&self, connection: &str) -> Option<String> {
+        self.catalog.sandbox_by_default(connection)
+    }
+
     fn workflow(&self, from: &str, name: &str) -> Option<SourceFile> {
         self.files.find(from, name)
     }

@@ -18,8 +18,16 @@ pub(crate) fn check(unit: &Unit<'_>, connections: &[Option<String>], findings: &
         }
     }
     let [Some((live, live_span)), Some((sandbox, sandbox_span))] = first else { return };
-    let message = format!("the connection `{sandbox}` leads to a sandbox, and `{live}` to a live system");
+    let unchosen = unit.catalog.sandbox_by_default(sandbox);
+    let why = if unchosen.is_some() { " because nothing else is said" } else { "" };
+    let message = format!("the connection `{sandbox}` leads to a sandbox{why}, and `{live}` to a live system");
+    let hint = match unchosen {
+        Some(setting) => {
+            format!("write `{setting}` under the connection `{sandbox}`, or lead the others to sandboxes too")
+        }
+        None => "lead all connections of a workflow to sandboxes, or none".to_owned(),
+    };
     let finding =
         findings.warning(codes::MIXED_CONNECTIONS, sandbox_span, message).secondary(live_span, "this is live");
-    findings.push(finding.hint("lead all connections of a workflow to sandboxes, or none"));
+    findings.push(finding.hint(hint));
 }
