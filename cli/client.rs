@@ -201,12 +201,14 @@ impl Client {
         self.send(Method::POST, "/api/v1/events", Some(request)).await
     }
 
-    /// Writes a copy of the whole store, as it comes.
+    /// Writes a copy of the whole store, or of what is sound of it, as it comes. When it breaks off at the engine, the last
+    /// line is a [`wire::JobLine::Failed`].
     ///
     /// # Errors
-    /// As `start`; or the copy broke off, or where it goes did not take it.
-    pub async fn export(&self, to: &mut (dyn Write + Send)) -> Result<()> {
-        let mut response = self.long(Method::GET, "/api/v1/store/export").await?;
+    /// As `start`; or the copy broke off on its way, or where it goes did not take it.
+    pub async fn export(&self, skip_damaged: bool, to: &mut (dyn Write + Send)) -> Result<()> {
+        let path = format!("/api/v1/store/export?tell=true&skip_damaged={skip_damaged}");
+        let mut response = self.long(Method::GET, &path).await?;
         while let Some(chunk) = response.chunk().await.context("the copy broke off")? {
             to.write_all(&chunk).context("the copy cannot be written")?;
         }

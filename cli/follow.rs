@@ -39,7 +39,7 @@ pub async fn to_the_end(client: &Client, run: &RunId) -> Result<RunView> {
             if view.seq <= after && stands_still(&view) {
                 screen.end();
                 let incidents = client.incidents(Some(run)).await?.incidents;
-                ui::note(ways_on(&view, &incidents).trim_end());
+                ui::note(&format!("{}{}", ways_on(&view, &incidents), NEEDS_AN_ENGINE.trim_end()));
                 return Ok(view);
             }
         }
@@ -65,9 +65,11 @@ pub fn ways_on(view: &RunView, incidents: &[IncidentView]) -> String {
         format!("run {} goes on, but not in every step without a person\n", view.id)
     };
     text.extend(incidents.iter().map(described));
-    text.push_str("  hint: these commands need a running engine, such as `engross serve`\n");
     text
 }
+
+/// What is said behind [`ways_on`] where the engine may not run any more, or does not.
+pub const NEEDS_AN_ENGINE: &str = "  hint: these commands need a running engine, such as `engross serve`\n";
 
 enum Screen {
     Live { bars: BTreeMap<String, ProgressBar>, _all: MultiProgress },

@@ -16,6 +16,7 @@ mod host;
 mod offline;
 mod sandboxed;
 mod sources;
+mod timeline;
 mod triggers;
 mod ui;
 mod upkeep;

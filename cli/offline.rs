@@ -4,14 +4,31 @@
 use crate::args::ServerArg;
 use crate::client::Client;
 use crate::config::Config;
+use crate::exit::{self, Exit};
 use crate::{host, ui};
 use anyhow::{Result, bail};
 use engross_core::RunId;
-use engross_runtime::{Clock, RunView, SystemClock, TimelineEntry};
+use engross_runtime::{Clock, Found, RunView, SystemClock, TimelineEntry, Unreadable};
 use engross_server::wire;
 use engross_store::archive::Archive;
 use engross_store::{Holder, RunQuery, SledStore, Store};
 use secrecy::ExposeSecret;
+
+/// Says on stderr which runs a list could not read, and gives the exit code of such a list.
+pub fn unread(unreadable: &[Unreadable]) -> Exit {
+    if unreadable.is_empty() {
+        return exit::OK;
+    }
+    for Unreadable { run, why } in unreadable {
+        ui::note(&format!("warning: run {}: {}", ui::escaped(run.as_str()), ui::escaped(why)));
+    }
+    let count = match unreadable.len() {
+        1 => "1 run".to_string(),
+        more => format!("{more} runs"),
+    };
+    ui::note(&format!("{count} could not be read: this list is not whole\n  hint: `engross store verify` tells more"));
+    exit::NOT_GOOD
+}
 
 /// A client of the engine that is meant, if one runs.
 ///
@@ -68,7 +85,7 @@ pub async fn list(config: &Config, open: bool, workflow: Option<String>, limit: 
     let read = move || -> Result<wire::Runs> {
         let query = RunQuery { open, workflow, limit, ..RunQuery::default() };
         let heads = look(&config)?.map(|store| store.runs(&query)).transpose()?.unwrap_or_default();
-        Ok(wire::Runs { runs: heads.into_iter().map(wire::RunRow::from).collect() })
+        Ok(wire::Runs { runs: heads.into_iter().map(wire::RunRow::from).collect(), unreadable: Vec::new() })
     };
     tokio::task::spawn_blocking(read).await?
 }
@@ -78,15 +95,18 @@ pub async fn list(config: &Config, open: bool, workflow: Option<String>, limit: 
 /// # Errors
 /// The archive cannot be read.
 pub async fn list_archived(config: &Config, limit: usize) -> Result<wire::Runs> {
-    let heads = match archive(config)? {
-        Some(archive) => archive.list(None, limit).await?,
-        None => Vec::new(),
+    let Found { found, unreadable } = match archive(config)? {
+        Some(archive) => archive.list(None, limit).await?.into(),
+        None => Found::default(),
     };
-    Ok(wire::Runs { runs: heads.into_iter().map(wire::RunRow::from).collect() })
+    Ok(wire::Runs { runs: found.into_iter().map(wire::RunRow::from).collect(), unreadable })
 }
 
 /// The archive; none where there is none, since a look makes no folder.
-fn archive(config: &Config) -> Result<Option<Archive>> {
+///
+/// # Errors
+/// Its folder cannot be used.
+pub fn archive(config: &Config) -> Result<Option<Archive>> {
     Ok(config.files.is_dir().then(|| Archive::local(&config.files)).transpose()?)
 }
 
@@ -99,21 +119,23 @@ pub async fn show(config: &Config, run: &RunId) -> Result<(RunView, Vec<Timeline
     let (looked, id) = (config.clone(), run.clone());
     let read = move || -> Result<_> {
         let registry = host::registry(&looked)?;
-        match look(&looked)?.map(|store| engross_runtime::look::run(&store, &id, &registry)) {
-            Some(Err(NoRun(_))) | None => Ok(None),
-            Some(found) => Ok(Some(found?)),
+        let Some(store) = look(&looked)? else { return Ok(Err(NoRun(id))) };
+        match engross_runtime::look::run(&store, &id, &registry) {
+            Err(NoRun(_)) => Ok(Err(engross_runtime::fsck::not_found(&store, &id)?)),
+            found => Ok(Ok(found?)),
         }
     };
-    if let Some(found) = tokio::task::spawn_blocking(read).await?? {
-        return Ok(found);
-    }
+    let not_found = match tokio::task::spawn_blocking(read).await?? {
+        Ok(found) => return Ok(found),
+        Err(error) => error,
+    };
     let archived = match archive(config)? {
         Some(archive) => archive.get(run).await?,
         None => None,
     };
     match archived {
         Some(found) => Ok(engross_runtime::housekeeping::archived_view(found, &host::registry(config)?)?),
-        None => Err(NoRun(run.clone()).into()),
+        None => Err(not_found.into()),
     }
 }
 
@@ -126,7 +148,8 @@ pub async fn approvals(config: &Config) -> Result<wire::Approvals> {
     let read = move || -> Result<wire::Approvals> {
         let registry = host::registry(&config)?;
         let found = look(&config)?.map(|store| engross_runtime::look::approvals(&store, &registry)).transpose()?;
-        Ok(wire::Approvals { approvals: found.unwrap_or_default() })
+        let Found { found: approvals, unreadable } = found.unwrap_or_default();
+        Ok(wire::Approvals { approvals, unreadable })
     };
     tokio::task::spawn_blocking(read).await?
 }
@@ -140,7 +163,8 @@ pub async fn incidents(config: &Config) -> Result<wire::Incidents> {
     let read = move || -> Result<wire::Incidents> {
         let registry = host::registry(&config)?;
         let found = look(&config)?.map(|store| engross_runtime::look::incidents(&store, &registry)).transpose()?;
-        Ok(wire::Incidents { incidents: found.unwrap_or_default() })
+        let Found { found: incidents, unreadable } = found.unwrap_or_default();
+        Ok(wire::Incidents { incidents, unreadable })
     };
     tokio::task::spawn_blocking(read).await?
 }

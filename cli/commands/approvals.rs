@@ -161,7 +161,7 @@ async fn list(args: List, config: &Config) -> Result<Exit> {
             .collect();
         ui::table(&["RUN", "STEP", "QUESTION", "ASKED", "EXPIRES"], &rows)
     });
-    Ok(exit::OK)
+    Ok(offline::unread(&found.unreadable))
 }
 
 /// The question, and what else whoever decides has to know.
@@ -185,8 +185,11 @@ async fn meant(client: &Client, run: &RunId, step: Option<&str>) -> Result<StepI
     if let Some(step) = step {
         return Ok(StepId::new(step));
     }
-    let waiting: Vec<StepId> =
-        client.approvals().await?.approvals.into_iter().filter(|a| a.run == *run).map(|a| a.step).collect();
+    let wire::Approvals { approvals, unreadable } = client.approvals().await?;
+    if let Some(unreadable) = unreadable.into_iter().find(|unreadable| unreadable.run == *run) {
+        bail!("run {run}: {}\n  hint: `engross store verify` tells more; only a backup mends it", unreadable.why);
+    }
+    let waiting: Vec<StepId> = approvals.into_iter().filter(|a| a.run == *run).map(|a| a.step).collect();
     match waiting.as_slice() {
         [one] => Ok(one.clone()),
         [] => bail!("run {run} waits for no decision\n  hint: `engross approvals list` shows what does"),

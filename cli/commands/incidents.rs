@@ -4,7 +4,7 @@
 use crate::args::{FormatArg, ServerArg};
 use crate::client::Client;
 use crate::config::Config;
-use crate::exit::{self, Exit};
+use crate::exit::Exit;
 use crate::{offline, ui};
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, Subcommand};
@@ -61,7 +61,7 @@ pub async fn list(args: &List, config: &Config, wanted: fn(&IncidentView) -> boo
             .collect();
         blocks.join("\n")
     });
-    Ok(exit::OK)
+    Ok(offline::unread(&found.unreadable))
 }
 
 /// What needs a person, of one run or of all: from the engine, or from the store where none runs.
@@ -74,6 +74,7 @@ pub async fn found(config: &Config, server: &ServerArg, run: Option<&RunId>) -> 
     }
     let mut found = offline::incidents(config).await?;
     found.incidents.retain(|incident| run.is_none_or(|run| incident.run == *run));
+    found.unreadable.retain(|unreadable| run.is_none_or(|run| unreadable.run == *run));
     Ok(found)
 }
 

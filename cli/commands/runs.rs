@@ -6,7 +6,7 @@ use crate::commands::incidents::{self, attempt_of, outputs, seen, what_follows};
 use crate::commands::run::{exit_of, summary};
 use crate::config::Config;
 use crate::exit::{self, Exit};
-use crate::{follow, offline, ui};
+use crate::{follow, offline, timeline, ui};
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use engross_core::{RunId, StepId};
@@ -212,7 +212,7 @@ async fn list(args: List, config: &Config) -> Result<Exit> {
             .collect();
         ui::table(&["RUN", "STATUS", "STARTED", "TITLE", "DOING"], &rows)
     });
-    Ok(exit::OK)
+    Ok(offline::unread(&runs.unreadable))
 }
 
 fn query(args: &List) -> String {
@@ -226,7 +226,8 @@ fn query(args: &List) -> String {
 
 async fn show(args: Show, config: &Config) -> Result<Exit> {
     let id = RunId::new(&args.run);
-    let (view, timeline) = match offline::running(config, &args.server)? {
+    let client = offline::running(config, &args.server)?;
+    let (view, timeline) = match &client {
         Some(client) => (client.run(&id).await?, client.journal(&id, 0, 0).await?.timeline),
         None => offline::show(config, &id).await?,
     };
@@ -236,17 +237,15 @@ async fn show(args: Show, config: &Config) -> Result<Exit> {
         Vec::new()
     };
     ui::print(args.format.format, &json!({ "run": view, "timeline": timeline, "incidents": incidents }), || {
-        let mut text = describe(&view, &incidents);
+        let mut text = describe(&view, &incidents, client.is_some());
         text.push_str("\ntimeline\n");
-        for entry in &timeline {
-            text.push_str(&format!("  {}\n", follow::line(entry)));
-        }
+        text.push_str(&timeline::folded(&timeline));
         text
     });
     Ok(exit::OK)
 }
 
-fn describe(view: &RunView, incidents: &[IncidentView]) -> String {
+fn describe(view: &RunView, incidents: &[IncidentView], engine_runs: bool) -> String {
     let mut text = format!(
         "run       {}\ntitle     {}\nworkflow  {} ({})\nstatus    {}\nstarted   {} by {}\n",
         view.id,
@@ -278,6 +277,9 @@ fn describe(view: &RunView, incidents: &[IncidentView]) -> String {
     } else if !incidents.is_empty() {
         text.push('\n');
         text.push_str(&follow::ways_on(view, incidents));
+        if !engine_runs {
+            text.push_str(follow::NEEDS_AN_ENGINE);
+        }
     }
     text
 }

@@ -1,11 +1,13 @@
 //! The data as a whole, with the real binary: copied, checked, tidied, put right, and gone on with elsewhere.
 
-use crate::lab::{Lab, text};
-use engross_core::{RunId, Subscription};
-use engross_store::{Commit, Holder, SledStore, Store, WaitRow, Write};
+use crate::lab::{Lab, Running, text};
+use engross_core::{Event, PlanDigest, Record, RunId, Subscription, Summary};
+use engross_store::archive::{ARCHIVED_MARKS, Archive, ArchivedMark, IN_ARCHIVE_MARKS};
+use engross_store::{Commit, Holder, RunHead, SledStore, Store, WaitRow, Write};
 use serde_json::Value;
 use std::io::Write as _;
 use std::process::{Output, Stdio};
+use std::sync::Arc;
 
 /// A lab with one run that is over, one that waits for an approval, and one that has been given up.
 async fn lab_with_runs() -> (Lab, String) {
@@ -63,7 +65,7 @@ async fn a_store_goes_elsewhere_as_a_file_and_its_runs_go_on_there() {
     let (lab, waits) = lab_with_runs().await;
     let here: &[String] = &[];
     check(&lab, &with(here, &["store", "verify"]), 0, &["3 runs", "all is well"]);
-    check(&lab, &with(here, &["fsck"]), 0, &["1 runs", "all is well"]);
+    check(&lab, &with(here, &["fsck"]), 0, &["1 run, ", "all is well"]);
     check(&lab, &with(here, &["store", "export", "a.jsonl.gz"]), 0, &["a.jsonl.gz has 3 runs"]);
     check(&lab, &with(here, &["store", "export", "a.jsonl.gz"]), 2, &["is there already", "hint: name another"]);
     check(&lab, &with(here, &["store", "verify", "a.jsonl.gz"]), 0, &["3 runs", "all is well"]);
@@ -204,7 +206,15 @@ async fn all_of_it_goes_through_the_api_of_a_running_engine() {
     let _serve = lab.serve();
     check(&lab, &with(here, &["store", "verify"]), 0, &["3 runs", "all is well"]);
     check(&lab, &with(here, &["fsck"]), 0, &["all is well"]);
-    check(&lab, &with(here, &["store", "compact"]), 0, &["on the disk before"]);
+    // Again and again, though nothing is written in between, and two at once.
+    for _ in 0..2 {
+        check(&lab, &with(here, &["store", "compact"]), 0, &["on the disk before"]);
+    }
+    let both = [0, 1].map(|_| lab.command(&["store", "compact"]).spawn().unwrap());
+    for child in both {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
     check(&lab, &with(here, &["store", "export", "live.jsonl.gz"]), 0, &["live.jsonl.gz has 3 runs"]);
     check(&lab, &with(here, &["store", "verify", "live.jsonl.gz"]), 0, &["all is well"]);
     check(&lab, &with(here, &["store", "import", "live.jsonl.gz"]), 2, &["is held by"]);
@@ -212,4 +222,181 @@ async fn all_of_it_goes_through_the_api_of_a_running_engine() {
     assert_eq!(lab.get(&format!("/runs/{waits}")).await.unwrap()["status"], "running", "and the engine goes on");
     let runs = lab.until_over(3).await;
     assert_eq!(runs.len(), 3);
+}
+
+fn opened(lab: &Lab) -> SledStore {
+    let holder = Holder::this_process("a test", engross_core::Timestamp::from_millis(0));
+    SledStore::open(&lab.path("data"), holder).unwrap()
+}
+
+/// Moves the runs that are over to the archive, as housekeeping does when they are old enough. The newest comes last.
+async fn archive_what_is_over(lab: &Lab) -> Vec<RunId> {
+    let store = Arc::new(opened(lab));
+    let archive = Archive::local(&lab.path("files")).unwrap();
+    let over = store.all_runs(None, 99).unwrap().into_iter().filter(|head| head.status.is_over());
+    let mut archived = Vec::new();
+    for head in over {
+        let now = engross_core::Timestamp::from_millis(0);
+        let head = archive.keep(store.clone(), &head.run, "engross test", now).await.unwrap().unwrap();
+        let (name, value) = match head.key.is_some() && head.holds_its_key() {
+            true => (format!("{ARCHIVED_MARKS}{}", head.run), serde_json::to_value(&head)),
+            false => (format!("{IN_ARCHIVE_MARKS}{}", head.run), serde_json::to_value(ArchivedMark::of(&head))),
+        };
+        let writes = [Write::Mark { name, value: Some(value.unwrap()) }, Write::Remove(head.run.clone())];
+        assert!(store.write(&writes).unwrap().iter().all(Result::is_ok));
+        archived.push(head.run);
+    }
+    archived
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_the_archive_that_is_damaged_or_gone_is_named_and_hides_no_other() {
+    let (lab, _) = lab_with_runs().await;
+    let here: &[String] = &[];
+    let archived = archive_what_is_over(&lab).await;
+    let [sound, bad] = &archived[..] else { panic!("{archived:?}") };
+    check(&lab, &with(here, &["store", "verify"]), 0, &["1 run, 2 archived runs, ", "all is well"]);
+    let file = Archive::place(bad).unwrap();
+    let place = lab.path("files").join(&file);
+    let whole = std::fs::read(&place).unwrap();
+    let mut serve: Option<Running> = None;
+    for engine_runs in [false, true] {
+        if engine_runs {
+            std::fs::write(&place, &whole).unwrap();
+            serve = Some(lab.serve());
+            let cancel = with(here, &["runs", "cancel", bad.as_str()]);
+            check(&lab, &cancel, 2, &["is in the archive: it is over", "hint: start a new run"]);
+            let approve = with(here, &["approvals", "approve", bad.as_str(), "approve"]);
+            check(&lab, &approve, 2, &["is in the archive: it is over"]);
+            let unknown = check(&lab, &with(here, &["runs", "show", "nobody"]), 2, &["there is no run nobody"]);
+            assert!(!unknown.contains("running engine"), "one runs: {unknown}");
+        }
+        let mut flipped = whole.clone();
+        flipped[whole.len() / 2] ^= 1;
+        for damage in [Vec::new(), whole[..whole.len() / 2].to_vec(), flipped] {
+            std::fs::write(&place, damage).unwrap();
+            let named = format!("archive_damaged: run {bad}: its archived file: ");
+            check(&lab, &with(here, &["store", "verify"]), 1, &[&named, "2 archived runs", "1 not right"]);
+            let warning = format!("warning: run {bad}: ");
+            let list = with(here, &["runs", "list", "--archived"]);
+            check(&lab, &list, 1, &[sound.as_str(), &warning, "1 run could not be read"]);
+            let json: Value =
+                serde_json::from_slice(&lab.output(&["runs", "list", "--archived", "--format", "json"]).stdout)
+                    .unwrap();
+            assert_eq!(
+                (&json["runs"][0]["id"], &json["unreadable"][0]["run"]),
+                (&sound.as_str().into(), &bad.as_str().into())
+            );
+        }
+        std::fs::remove_file(&place).unwrap();
+        let gone = format!("it went to the archive, and its file {file} is not there");
+        check(&lab, &with(here, &["store", "verify"]), 1, &[&format!("archive_missing: run {bad}: {gone}")]);
+        check(&lab, &with(here, &["runs", "show", bad.as_str()]), 2, &[&gone, "restore its file from a backup"]);
+        check(&lab, &with(here, &["runs", "show", sound.as_str()]), 0, &["timeline"]);
+    }
+    drop(serve);
+}
+
+/// Plants two runs that nobody can read beside one that waits for a decision: one has a journal without its beginning, and the
+/// other has lost its plan.
+fn plant_damage(lab: &Lab, run: &str) -> [RunId; 2] {
+    let store = opened(lab);
+    let waits = store.waits(&Subscription::to_decisions().topic).unwrap();
+    let sound = store.head(&RunId::new(run)).unwrap().unwrap();
+    let mut records = store.journal(&sound.run, 0, 99).unwrap();
+    let [beheaded, lost] =
+        ["ffffffff-0000-7000-8000-000000000001", "ffffffff-0000-7000-8000-000000000002"].map(RunId::new);
+    let later = Record { seq: 1, ..records.remove(1) };
+    for (run, record, plan) in
+        [(&beheaded, later, sound.plan.clone()), (&lost, records.remove(0), PlanDigest::new("f".repeat(64)))]
+    {
+        let head = RunHead {
+            run: run.clone(),
+            key: None,
+            plan: plan.clone(),
+            summary: Summary::Incident,
+            seq: 1,
+            ..sound.clone()
+        };
+        let mut record = record;
+        if let Event::RunStarted { run: of, plan: kept, key, .. } = &mut record.event {
+            (*of, *kept, *key) = (run.clone(), plan, None);
+        }
+        let commit = Commit {
+            run: run.clone(),
+            expected_seq: 0,
+            fence: 0,
+            records: vec![record],
+            head,
+            plan: None,
+            timers_set: Vec::new(),
+            timers_cleared: Vec::new(),
+            waits_set: vec![WaitRow { run: run.clone(), ..waits[0].clone() }],
+            waits_cleared: Vec::new(),
+            marks: Vec::new(),
+        };
+        store.write(&[Write::Run(Box::new(commit))]).unwrap().remove(0).unwrap();
+    }
+    [beheaded, lost]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_cannot_be_read_is_named_and_hides_no_other() {
+    let (lab, waits) = lab_with_runs().await;
+    let here: &[String] = &[];
+    let [beheaded, lost] = plant_damage(&lab, &waits);
+    let warnings = [&beheaded, &lost].map(|run| format!("warning: run {run}: "));
+    let mut serve: Option<Running> = None;
+    for engine_runs in [false, true] {
+        let place = |name: &str| format!("{name}-{engine_runs}.jsonl");
+        if engine_runs {
+            serve = Some(lab.serve());
+        }
+        let not_whole = [warnings[0].as_str(), &warnings[1], "2 runs could not be read", "engross store verify"];
+        let approvals = with(here, &["approvals", "list"]);
+        check(&lab, &approvals, 1, &[&[waits.as_str()], &not_whole[..]].concat());
+        let json: Value =
+            serde_json::from_slice(&lab.output(&["approvals", "list", "--format", "json"]).stdout).unwrap();
+        assert_eq!((json["approvals"].as_array().unwrap().len(), json["unreadable"].as_array().unwrap().len()), (1, 2));
+        check(&lab, &with(here, &["incidents", "list"]), 1, &not_whole);
+        let one = check(&lab, &with(here, &["store", "verify"]), 1, &[beheaded.as_str(), lost.as_str()]);
+        assert!(!one.contains(&waits), "{one}");
+
+        // The whole cannot be had, and why is said; what is sound can.
+        let broken_off = with(here, &["store", "export", &place("whole")]);
+        check(&lab, &broken_off, 2, &[lost.as_str(), "is not in the store", "--skip-damaged"]);
+        assert!(!lab.path(&place("whole")).exists());
+        let left_out = [&beheaded, &lost].map(|run| format!("warning: run {run} is left out: "));
+        let sound = with(here, &["store", "export", &place("sound"), "--skip-damaged"]);
+        check(&lab, &sound, 1, &["has 3 runs with", &left_out[0], &left_out[1]]);
+        check(
+            &lab,
+            &with(here, &["store", "verify", &place("sound")]),
+            0,
+            &["3 runs", "2 runs could not be read then"],
+        );
+        let stdout = lab.output(&["store", "export", "-", "--skip-damaged"]);
+        assert_eq!(stdout.status.code(), Some(1), "{}", text(&stdout.stderr));
+        assert!(text(&stdout.stderr).contains(&left_out[1]), "{}", text(&stdout.stderr));
+    }
+    let refused = with(here, &["approvals", "approve", beheaded.as_str(), "--as", "lena@legal.example"]);
+    check(&lab, &refused, 2, &["does not begin with its start", "engross store verify"]);
+    // A client that does not look for the reason in the copy must not take what came for the whole.
+    let broken = lab.http.get(lab.api("/store/export")).send().await.unwrap().bytes().await;
+    assert!(broken.is_err(), "the connection breaks with the copy");
+    drop(serve);
+
+    let there = elsewhere(&lab);
+    check(&lab, &with(&there, &["store", "import", "sound-true.jsonl"]), 0, &["3 runs with"]);
+    check(&lab, &with(&there, &["store", "verify"]), 0, &["all is well"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_no_export_is_told_in_one_line() {
+    let lab = Lab::new().await;
+    let readme = crate::lab::repository().join("README.md");
+    let output = lab.output(&["store", "verify", readme.to_str().unwrap()]);
+    let said = text(&output.stdout);
+    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+    assert!(said.contains("this is no export of engross"), "{said}");
 }

@@ -1,6 +1,6 @@
 //! `engross store import`.
 
-use super::{Progress, problems_in_words};
+use super::{Progress, counts_in_words, problems_in_words};
 use crate::args::{Format, FormatArg};
 use crate::config::Config;
 use crate::exit::{self, Exit};
@@ -57,10 +57,7 @@ pub async fn run(args: Import, config: &Config) -> Result<Exit> {
         }
         Err(error) => return Err(error.into()),
     };
-    ui::print(args.format.format, &json!({ "counts": counts }), || {
-        let Counts { events, marks, plans, runs, records } = counts;
-        format!("{runs} runs with {records} records, {plans} plans, {events} events and {marks} marks are there\n")
-    });
+    ui::print(args.format.format, &json!({ "counts": counts }), || format!("{} are there\n", counts_in_words(counts)));
     Ok(exit::OK)
 }
 

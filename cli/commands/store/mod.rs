@@ -14,7 +14,7 @@ use anyhow::{Result, bail};
 use clap::Subcommand;
 use engross_runtime::fsck::{Finding, Report};
 use engross_runtime::{Clock, SystemClock};
-use engross_store::backup::Problem;
+use engross_store::backup::{Counts, Problem};
 use engross_store::{Holder, SledStore};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
@@ -99,7 +99,7 @@ fn in_words(report: &Report) -> String {
     if report.more > 0 {
         text.push_str(&format!("and {} more\n", report.more));
     }
-    let Report { runs, records, rows, busy, .. } = report;
+    let Report { runs, archived, records, rows, busy, .. } = report;
     let repaired = report.findings.iter().filter(|finding| finding.repaired).count() as u64;
     let wrong = report.findings.len() as u64 + report.more - repaired;
     let verdict = match (wrong, repaired) {
@@ -108,11 +108,26 @@ fn in_words(report: &Report) -> String {
         (wrong, 0) => format!("{wrong} not right"),
         (wrong, repaired) => format!("{repaired} put right, {wrong} not"),
     };
-    text.push_str(&format!("{runs} runs, {records} records, {rows} timers and waits: {verdict}\n"));
+    let archived = if *archived > 0 { format!("{}, ", counted(*archived, "archived run")) } else { String::new() };
+    let (runs, records) = (counted(*runs, "run"), counted(*records, "record"));
+    text.push_str(&format!("{runs}, {archived}{records}, {rows} timers and waits: {verdict}\n"));
     if *busy > 0 {
-        text.push_str(&format!("{busy} runs were at work all the time and could not be judged; look again later\n"));
+        let busy = counted(*busy, "run");
+        text.push_str(&format!("{busy} at work all the time could not be judged; look again later\n"));
     }
     text
+}
+
+/// So many of them.
+fn counted(count: u64, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
+/// What an export has.
+fn counts_in_words(counts: Counts) -> String {
+    let Counts { events, marks, runs, records, .. } = counts;
+    let (runs, records) = (counted(runs, "run"), counted(records, "record"));
+    format!("{runs} with {records}, {} and {}", counted(events, "event"), counted(marks, "mark"))
 }
 
 fn finding_in_words(finding: &Finding) -> String {

@@ -1,6 +1,6 @@
 //! `engross store verify`.
 
-use super::{Progress, exit_of, in_words, problems_in_words};
+use super::{Progress, counted, counts_in_words, exit_of, in_words, problems_in_words};
 use crate::args::{FormatArg, ServerArg};
 use crate::config::Config;
 use crate::exit::Exit;
@@ -12,12 +12,13 @@ use engross_store::backup::{self, Counts};
 use serde_json::json;
 use std::fs::File;
 use std::io::{self, BufReader};
+use tokio::runtime::Handle;
 
 /// Check that everything that is kept is what was written.
 ///
 /// Every row can be read; every journal, of runs that are over too, has no gap, its chain of hashes holds, and it folds to the
-/// head that lists show; every plan has its digest, and every key leads to its run. With FILE, the same of an export. This
-/// reads everything. Whether the runs that are open will go on is another question: `engross fsck` answers that.
+/// head that lists show; every plan has its digest, and every key leads to its run. Every archived run is read as well, and
+/// one whose file is gone is named. With FILE, the same of an export. This reads everything. Whether the runs that are open will go on is another question: `engross fsck` answers that.
 ///
 /// Exit codes: 0 all is well; 1 something is not, all of which is told; 2 it could not be looked at.
 #[derive(Debug, Args)]
@@ -44,10 +45,14 @@ pub async fn run(args: Verify, config: &Config) -> Result<Exit> {
     let report = match offline::running(config, &args.server)? {
         Some(client) => client.verify(&mut |done| progress.at(done)).await,
         None => {
-            let (config, progress) = (config.clone(), progress.clone());
+            let (config, progress, runtime) = (config.clone(), progress.clone(), Handle::current());
             let work = move || -> Result<Report> {
                 let store = super::open(&config, "engross store verify")?;
-                Ok(fsck::verify(&store, Mode::Stopped, &mut |done| progress.at(done))?)
+                let mut at = |done| progress.at(done);
+                let mut report = fsck::verify(&store, Mode::Stopped, &mut at)?;
+                let archive = offline::archive(&config)?;
+                fsck::verify_archive(&store, archive.as_ref(), &runtime, &mut report, &mut at)?;
+                Ok(report)
             };
             tokio::task::spawn_blocking(work).await?
         }
@@ -71,13 +76,15 @@ async fn export(name: &str, args: &Verify, progress: &Progress) -> Result<Exit> 
     progress.end();
     match checked.with_context(|| format!("cannot read {name}"))? {
         Ok(checked) => {
-            let value = json!({ "counts": checked.counts, "sha256": checked.sha256, "product": checked.product, "at": checked.at, "problems": [] });
+            let value = json!({ "counts": checked.counts, "sha256": checked.sha256, "product": checked.product, "at": checked.at, "left_out": checked.left_out, "problems": [] });
             ui::print(args.format.format, &value, || {
-                let Counts { events, marks, runs, records, .. } = checked.counts;
                 let (product, at) = (ui::escaped(&checked.product), ui::escaped(&checked.at));
-                format!(
-                    "{runs} runs with {records} records, {events} events and {marks} marks, written by {product} at {at}: all is well\n"
-                )
+                let left_out = match checked.left_out.len() as u64 {
+                    0 => String::new(),
+                    left => format!("; {} could not be read then, and not in it", counted(left, "run")),
+                };
+                let counts = counts_in_words(checked.counts);
+                format!("{counts}, written by {product} at {at}: all is well{left_out}\n")
             });
             Ok(exit_of(true))
         }

@@ -5,7 +5,7 @@ use crate::limits::{RUNS_PER_PAGE, TEXT_CHARS_MAX};
 use crate::mask::Mask;
 use crate::turn::Begun;
 use crate::view::{self, ApprovalView, RunView};
-use crate::{Error, fits};
+use crate::{Error, Found, fits};
 use engross_compiler::{Compiled, validate_inputs};
 use engross_core::{
     Decision, Expr, Input, Person, Plan, PlanStep, Record, RunId, StartRequest, StepId, Subscription, Verdict,
@@ -167,20 +167,16 @@ impl Engine {
     ///
     /// # Errors
     /// The store.
-    pub async fn approvals(&self) -> Result<Vec<ApprovalView>, Error> {
+    pub async fn approvals(&self) -> Result<Found<ApprovalView>, Error> {
         let topic = Subscription::to_decisions().topic;
         let waits = self.inner.read(move |store| store.waits(&topic)).await?;
-        let mut approvals = Vec::with_capacity(waits.len());
+        let mut approvals = Found::default();
         for wait in waits {
-            match self.current(&wait.run).await {
-                Ok(loaded) => {
-                    let mask = Mask::of(&loaded.plan, &loaded.state, &self.inner.registry);
-                    approvals.extend(view::approval(&loaded.state, &wait.step).map(|approval| mask.approval(approval)));
-                }
-                Err(error @ Error::Store(_)) => return Err(error),
-                // One run that cannot be read does not hide what all others wait for.
-                Err(error) => tracing::error!(run = %wait.run, %error, "an approval cannot be shown"),
-            }
+            let of_run = self.current(&wait.run).await.map(|loaded| {
+                let mask = Mask::of(&loaded.plan, &loaded.state, &self.inner.registry);
+                view::approval(&loaded.state, &wait.step).map(|approval| mask.approval(approval))
+            });
+            approvals.take(&wait.run, of_run)?;
         }
         Ok(approvals)
     }

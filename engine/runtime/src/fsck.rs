@@ -5,6 +5,7 @@
 //! and journals are read at different moments; what seems wrong of a run is believed only when the run stood still meanwhile.
 //! `repair` puts index rows right, never a journal, and only where no engine runs.
 
+mod archive;
 mod files;
 mod repair;
 mod run;
@@ -12,6 +13,7 @@ mod run;
 mod tests;
 mod verify;
 
+pub use archive::{not_found, verify_archive};
 pub use verify::verify;
 
 use crate::Error;
@@ -48,6 +50,9 @@ pub struct Finding {
 pub struct Report {
     /// Runs that were looked at.
     pub runs: u64,
+    /// Archived runs that were looked at.
+    #[serde(default)]
+    pub archived: u64,
     /// Records that were read.
     pub records: u64,
     /// Timers and waits that were read.
@@ -244,13 +249,18 @@ impl Engine {
         finished(tokio::task::spawn_blocking(check).await)
     }
 
-    /// Checks everything that this engine's store keeps, while it works.
+    /// Checks everything that this engine's store and its archive keep, while it works.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn verify(&self, mut progress: impl FnMut(u64) + Send + 'static) -> Result<Report, Error> {
-        let store = self.inner.store.clone();
-        let check = move || verify(&*store, Mode::Live, &mut progress);
+        let (store, archive) = (self.inner.store.clone(), self.archive().cloned());
+        let runtime = tokio::runtime::Handle::current();
+        let check = move || {
+            let mut report = verify(&*store, Mode::Live, &mut progress)?;
+            verify_archive(&*store, archive.as_ref(), &runtime, &mut report, &mut progress)?;
+            Ok(report)
+        };
         finished(tokio::task::spawn_blocking(check).await)
     }
 }

@@ -4,8 +4,8 @@
 //! A run leaves the store only when its copy is durable and has been read back, and while nobody decides for it. What the
 //! archive is made of is the store crate's, what compaction is, is known to whoever brings [`Maintenance`].
 
-use crate::Error;
 use crate::engine::Engine;
+use crate::found::Found;
 use crate::limits::{
     ARCHIVE_HEADS_AT_ONCE, FORGET_EVENTS_AT_ONCE, HOUSE_PAUSE_MS, HOUSE_PORTION_PAUSE_MS, RETAINED_EVENTS_MS,
     RETAINED_RUNS_MS, RUNS_PER_PAGE,
@@ -13,9 +13,10 @@ use crate::limits::{
 use crate::mask::Mask;
 use crate::turn::Loaded;
 use crate::view::{self, RunView, TimelineEntry};
+use crate::{Error, fsck};
 use engross_core::{Plan, Record, RunId, RunState, Timestamp, fold};
 use engross_step_api::Registry;
-use engross_store::archive::{ARCHIVED_MARKS, Archive, ArchiveError, ArchivedRun};
+use engross_store::archive::{ARCHIVED_MARKS, Archive, ArchiveError, ArchivedMark, ArchivedRun, IN_ARCHIVE_MARKS};
 use engross_store::backup::{self, ExportError};
 use engross_store::{RunHead, Store, Write};
 use serde::{Deserialize, Serialize};
@@ -160,16 +161,29 @@ impl Engine {
         }
     }
 
-    /// Archived runs, newest first: at most `limit` that are older than `before`.
+    /// The same of what is sound: a run that cannot be read is left out, and the copy says so.
     ///
     /// # Errors
-    /// The archive cannot be read.
-    pub async fn archived_runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunHead>, Error> {
-        let Some(archive) = self.archive() else { return Ok(Vec::new()) };
-        archive.list(before.as_ref(), limit.clamp(1, RUNS_PER_PAGE)).await.map_err(not_archived)
+    /// As `export`.
+    pub async fn export_sound<W: io::Write + Send + 'static>(&self, to: W, product: String) -> Result<W, ExportError> {
+        let (store, at) = (self.inner.store.clone(), self.inner.clock.now().to_string());
+        let export = move || backup::export_sound(&*store, to, &product, at, &mut |_| {});
+        match tokio::task::spawn_blocking(export).await {
+            Ok(done) => done.map(|(to, ..)| to),
+            Err(error) => Err(ExportError::Write(io::Error::other(error))),
+        }
     }
 
-    fn archive(&self) -> Option<&Archive> {
+    /// Archived runs, newest first: at most `limit` that are older than `before`, those that cannot be read among them.
+    ///
+    /// # Errors
+    /// The archive cannot be listed.
+    pub async fn archived_runs(&self, before: Option<RunId>, limit: usize) -> Result<Found<RunHead>, Error> {
+        let Some(archive) = self.archive() else { return Ok(Found::default()) };
+        archive.list(before.as_ref(), limit.clamp(1, RUNS_PER_PAGE)).await.map(Found::from).map_err(not_archived)
+    }
+
+    pub(crate) fn archive(&self) -> Option<&Archive> {
         self.inner.house.get().and_then(|house| house.options.archive.as_ref())
     }
 
@@ -179,7 +193,11 @@ impl Engine {
             Some(archive) => archive.get(run).await.map_err(not_archived)?,
             None => None,
         };
-        found.ok_or_else(|| Error::NoRun(run.clone()))
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        let asked = run.clone();
+        Err(self.inner.read(move |store| fsck::not_found(store, &asked)).await?)
     }
 
     /// A run as it stands, or as it was archived.
@@ -255,13 +273,14 @@ impl Engine {
         if self.inner.read(move |store| store.head(&wanted)).await?.as_ref() != Some(&kept) {
             return Ok(false);
         }
-        let mut writes = Vec::new();
-        if kept.key.is_some() && kept.holds_its_key() {
-            // The store keeps the key; this lets an export take it along.
-            let value = serde_json::to_value(&kept).map_err(|e| Error::Store(e.to_string()))?;
-            writes.push(Write::Mark { name: format!("{ARCHIVED_MARKS}{run}"), value: Some(value) });
-        }
-        writes.push(Write::Remove(run));
+        // What stays lets a file that is gone be missed. The store keeps the key by itself; the head lets an export take it along.
+        let (name, value) = if kept.key.is_some() && kept.holds_its_key() {
+            (format!("{ARCHIVED_MARKS}{run}"), serde_json::to_value(&kept))
+        } else {
+            (format!("{IN_ARCHIVE_MARKS}{run}"), serde_json::to_value(ArchivedMark::of(&kept)))
+        };
+        let value = value.map_err(|e| Error::Store(e.to_string()))?;
+        let writes = vec![Write::Mark { name, value: Some(value) }, Write::Remove(run)];
         let answers = self.inner.committer.write_all(writes).await.map_err(|e| Error::Store(e.to_string()))?;
         Ok(answers.iter().all(Result::is_ok))
     }

@@ -1,9 +1,9 @@
 //! Looks at a store that no engine runs on. Nothing is written, and nothing happens to a run.
 
-use crate::Error;
 use crate::limits::{JOURNAL_PAGE, RUNS_PER_PAGE};
 use crate::mask::Mask;
 use crate::view::{self, ApprovalView, IncidentView, RunView, TimelineEntry};
+use crate::{Error, Found};
 use engross_core::{Plan, Record, RunId, RunState, Subscription, fold};
 use engross_step_api::Registry;
 use engross_store::{RunQuery, Store};
@@ -18,39 +18,38 @@ pub fn run(store: &dyn Store, run: &RunId, registry: &Registry) -> Result<(RunVi
     Ok((mask.run(view::run(&plan, &state)), view::timeline(&mask.records(records))))
 }
 
-/// All approvals that wait for people, oldest run first.
+/// All approvals that wait for people, oldest run first. A run that cannot be read hides no other.
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn approvals(store: &dyn Store, registry: &Registry) -> Result<Vec<ApprovalView>, Error> {
-    let mut found = Vec::new();
+pub fn approvals(store: &dyn Store, registry: &Registry) -> Result<Found<ApprovalView>, Error> {
+    let mut found = Found::default();
     for wait in store.waits(&Subscription::to_decisions().topic)? {
-        let (plan, state, _) = load(store, &wait.run)?;
-        let mask = Mask::of(&plan, &state, registry);
-        found.extend(view::approval(&state, &wait.step).map(|approval| mask.approval(approval)));
+        let of_run = load(store, &wait.run).map(|(plan, state, _)| {
+            let mask = Mask::of(&plan, &state, registry);
+            view::approval(&state, &wait.step).map(|approval| mask.approval(approval))
+        });
+        found.take(&wait.run, of_run)?;
     }
     Ok(found)
 }
 
-/// Every step that needs a person to go on, those of the newest run first. What cannot be read hides nothing else.
+/// Every step that needs a person to go on, those of the newest run first. A run that cannot be read hides no other.
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn incidents(store: &dyn Store, registry: &Registry) -> Result<Vec<IncidentView>, Error> {
-    let mut found = Vec::new();
+pub fn incidents(store: &dyn Store, registry: &Registry) -> Result<Found<IncidentView>, Error> {
+    let mut found = Found::default();
     let mut before = None;
     loop {
         let query = RunQuery { attention: true, before, limit: RUNS_PER_PAGE, ..RunQuery::default() };
         let heads = store.runs(&query)?;
         for head in &heads {
-            match load(store, &head.run) {
-                Ok((plan, state, _)) => {
-                    let shown = Mask::of(&plan, &state, registry).run(view::run(&plan, &state));
-                    found.extend(view::incidents(&plan, &state).into_iter().filter_map(|i| as_shown(i, &shown)));
-                }
-                Err(error @ Error::Store(_)) => return Err(error),
-                Err(error) => tracing::error!(run = %head.run, %error, "an incident cannot be shown"),
-            }
+            let of_run = load(store, &head.run).map(|(plan, state, _)| {
+                let shown = Mask::of(&plan, &state, registry).run(view::run(&plan, &state));
+                view::incidents(&plan, &state).into_iter().filter_map(move |i| as_shown(i, &shown))
+            });
+            found.take(&head.run, of_run)?;
         }
         if heads.len() < RUNS_PER_PAGE {
             return Ok(found);

@@ -3,12 +3,13 @@
 //!
 //! What may be said of which step is the core's to decide; that outputs said by hand have the operation's shape is checked here.
 
-use crate::Error;
 use crate::api::{bounded, named};
 use crate::engine::Engine;
 use crate::limits::{OUTPUT_PROBLEMS_MAX, RUNS_PER_PAGE};
 use crate::look;
+use crate::turn::Loaded;
 use crate::view::{self, IncidentView, RunView};
+use crate::{Error, Found};
 use engross_core::limits::OUTPUT_BYTES_MAX;
 use engross_core::{
     Answer, Completion, Input, OutcomeKind, OutcomeName, Person, Rejection, RunId, StepId, StepState, check_size,
@@ -65,7 +66,9 @@ impl Engine {
                 self.cannot_be_on_its_way(run, step).await?;
                 Answer::NotDone
             }
-            Said::Ended { outcome, outputs } => Answer::Ended(self.completion(run, step, outcome, outputs).await?),
+            Said::Ended { outcome, outputs } => {
+                Answer::Ended(self.completion(run, step, outcome, outputs, &word).await?)
+            }
         };
         let Word { by, attempt, comment } = word;
         self.turn(run, Input::Answer { step: step.clone(), attempt, by, answer, comment }).await?;
@@ -87,8 +90,8 @@ impl Engine {
     ///
     /// # Errors
     /// The store.
-    pub async fn incidents(&self) -> Result<Vec<IncidentView>, Error> {
-        let mut found = Vec::new();
+    pub async fn incidents(&self) -> Result<Found<IncidentView>, Error> {
+        let mut found = Found::default();
         let mut before = None;
         loop {
             let query =
@@ -97,12 +100,8 @@ impl Engine {
             let last_page = heads.len() < RUNS_PER_PAGE;
             before = heads.last().map(|head| head.run.clone());
             for head in heads {
-                match self.shown(&head.run).await {
-                    Ok(incidents) => found.extend(incidents),
-                    Err(error @ Error::Store(_)) => return Err(error),
-                    // One run that cannot be read does not hide what all others wait for.
-                    Err(error) => tracing::error!(run = %head.run, %error, "an incident cannot be shown"),
-                }
+                let of_run = self.shown(&head.run).await;
+                found.take(&head.run, of_run)?;
             }
             if last_page {
                 return Ok(found);
@@ -147,22 +146,25 @@ impl Engine {
         bounded("comment", word.comment.as_deref())
     }
 
-    /// An end said by hand, checked like one that the step itself brings.
+    /// An end said by hand, checked like one that the step itself brings. Whether the step takes a word at all comes before
+    /// what the word says: nobody should mend outputs that are then refused.
     async fn completion(
         &self,
         run: &RunId,
         step: &StepId,
         outcome: Option<String>,
         outputs: Value,
+        word: &Word,
     ) -> Result<Completion, Error> {
         let loaded = self.current(run).await?;
         let unknown = || Error::Rejected(Rejection::UnknownStep(step.clone()));
         let spec = loaded.plan.step(step).ok_or_else(unknown)?;
         let good = || spec.outcomes.iter().find(|o| o.kind == OutcomeKind::Good).map(|o| o.name.clone());
         let outcome = outcome.map(OutcomeName::new).or_else(good).unwrap_or_else(|| OutcomeName::new("succeeded"));
-        let has_outputs = spec.outcomes.iter().any(|o| o.name == outcome && o.outputs);
-        if !has_outputs {
-            return Ok(Completion { outcome, outputs: Value::Null });
+        let said = Completion { outcome, outputs: Value::Null };
+        self.would_be_taken(&loaded, step, said.clone(), word)?;
+        if !spec.outcomes.iter().any(|o| o.name == said.outcome && o.outputs) {
+            return Ok(said);
         }
         check_size(&outputs, OUTPUT_BYTES_MAX)
             .map_err(|oversize| Error::BadRequest(format!("the outputs have {oversize}")))?;
@@ -171,14 +173,25 @@ impl Engine {
             let problems = mistakes(&plugin.spec().output, &outputs)?;
             if !problems.is_empty() {
                 return Err(Error::BadRequest(format!(
-                    "these are no outputs of `{}`: {}. `engross providers show {}` lists them",
+                    "these are no outputs of `{}`: {}. `engross schema {}` shows their form",
                     spec.uses,
                     problems.join("; "),
                     spec.uses
                 )));
             }
         }
-        Ok(Completion { outcome, outputs })
+        Ok(Completion { outputs, ..said })
+    }
+
+    /// Decides a word as if its outputs were right, and keeps nothing of it.
+    fn would_be_taken(&self, loaded: &Loaded, step: &StepId, said: Completion, word: &Word) -> Result<(), Error> {
+        let Word { by, attempt, comment } = word.clone();
+        let input = Input::Answer { step: step.clone(), attempt, by, answer: Answer::Ended(said), comment };
+        match self.inner.decide(&loaded.plan, Some(&loaded.state), input) {
+            // What follows may need the very outputs that are not looked at here.
+            Ok(_) | Err(Rejection::Template(_)) => Ok(()),
+            Err(rejection) => Err(rejection.into()),
+        }
     }
 }
 

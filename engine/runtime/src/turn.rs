@@ -268,7 +268,7 @@ fn is_at_work(state: &RunState) -> bool {
 }
 
 impl Inner {
-    fn decide(&self, plan: &Plan, state: Option<&RunState>, input: Input) -> Result<Turn, Rejection> {
+    pub(crate) fn decide(&self, plan: &Plan, state: Option<&RunState>, input: Input) -> Result<Turn, Rejection> {
         let context = Context { plan, evaluator: &*self.evaluator, now: self.clock.now() };
         advance(context, state, input)
     }

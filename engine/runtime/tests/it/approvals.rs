@@ -30,15 +30,15 @@ fn refusal(answer: Result<String, Error>) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quorum_lets_the_run_go_on() {
     let (world, run) = asked(2, None).await;
-    let open = world.engine.approvals().await.unwrap();
+    let open = world.engine.approvals().await.unwrap().found;
     assert_eq!((open.len(), open[0].asked.join(" "), open[0].quorum), (1, "lena omar zoe".to_string(), 2));
     assert_eq!(world.decide(&run, "lena", Verdict::Approve).await.unwrap(), "recorded");
-    assert_eq!(world.engine.approvals().await.unwrap()[0].decisions, ["lena: approve"]);
+    assert_eq!(world.engine.approvals().await.unwrap().found[0].decisions, ["lena: approve"]);
     let twice = refusal(world.decide(&run, "lena", Verdict::Approve).await);
     assert!(twice.starts_with("decision_refused: lena has decided this already"), "{twice}");
     assert_eq!(world.decide(&run, "omar", Verdict::Approve).await.unwrap(), "decided");
     assert_eq!(world.until_over(&run).await.status, RunStatus::Succeeded);
-    assert!(world.engine.approvals().await.unwrap().is_empty());
+    assert!(world.engine.approvals().await.unwrap().found.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,7 +121,7 @@ async fn a_long_question_reminds_escalates_and_takes_its_form() {
     world.until(&run, |_| world.facts(&run, "ask").contains(&"escalated".to_string())).await;
     let expected = ["step_scheduled", "step_parked", "reminder_due", "escalated"];
     assert_eq!(world.facts(&run, "ask"), expected);
-    assert_eq!(world.engine.approvals().await.unwrap()[0].asked.join(" "), "lena omar zoe gc");
+    assert_eq!(world.engine.approvals().await.unwrap().found[0].asked.join(" "), "lena omar zoe gc");
 
     let step = "ask".into();
     let decision = |by: &str, form: Value| Decision {

@@ -1,15 +1,18 @@
 //! What is old leaves the store, is found where it went, and what is still needed stays.
 
-use crate::lab::{Answer, Ask};
-use crate::world::{World, question};
-use engross_core::{RunId, RunStatus, Verdict};
-use engross_runtime::Error;
+use crate::lab::{Answer, Ask, Lab};
+use crate::world::{CountedIds, NoFiles, TestClock, World, connection, question};
+use engross_compiler::TeraEvaluator;
+use engross_core::{RunId, RunStatus, Timestamp, Verdict};
 use engross_runtime::housekeeping::{Compacted, Housekeeping, Maintenance, Retention, Tidied};
+use engross_runtime::{Engine, Error, Options, StartOptions};
+use engross_source::SourceFile;
 use engross_store::archive::Archive;
-use engross_store::{MemoryStore, Store, backup};
+use engross_store::{Committer, Holder, MemoryStore, RunQuery, SledStore, Store, backup};
 use serde_json::json;
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 const DAY: i64 = 24 * 3600 * 1000;
 
@@ -62,7 +65,7 @@ async fn a_run_that_is_over_and_old_is_found_in_the_archive() {
     assert_eq!(world.store.head(&old).unwrap(), None);
     let left: Vec<RunId> = world.store.all_runs(None, 9).unwrap().into_iter().map(|head| head.run).collect();
     assert_eq!(left, [open.clone(), young]);
-    assert_eq!(world.engine.archived_runs(None, 9).await.unwrap().len(), 1);
+    assert_eq!(world.engine.archived_runs(None, 9).await.unwrap().found.len(), 1);
     let found = world.engine.run(&old).await.unwrap();
     assert_eq!(serde_json::to_value(&found).unwrap(), serde_json::to_value(&view).unwrap());
     assert_eq!(world.engine.journal(&old, 0).await.unwrap(), records);
@@ -122,4 +125,177 @@ async fn a_store_that_wants_it_is_compacted() {
     keep_house(&world, dir.path(), 3).await;
     while world.engine.tidy().await.unwrap().compacted {}
     assert_eq!(world.engine.tidy().await.unwrap(), Tidied::default());
+}
+
+/// A world of two archived runs, of which the second holds no key, and where the archive is.
+async fn archived_world() -> (World, tempfile::TempDir, [RunId; 2]) {
+    let (world, dir) = (World::new().await, tempfile::tempdir().unwrap());
+    let keyed = world.try_start(KEYED, json!({ "who": "acme" }), None).await.unwrap().run;
+    let plain = world.start("steps: { a: { uses: acme/put } }").await;
+    world.until_over(&keyed).await;
+    world.until_over(&plain).await;
+    world.pass(91 * DAY);
+    keep_house(&world, dir.path(), 0).await;
+    assert_eq!(world.store.all_runs(None, 9).unwrap(), []);
+    (world, dir, [keyed, plain])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_the_archive_that_is_damaged_or_gone_is_named() {
+    let (world, dir, runs) = archived_world().await;
+    let verified = async || world.engine.verify(|_| {}).await.unwrap();
+    let report = verified().await;
+    assert_eq!((report.archived, report.findings), (2, vec![]));
+    for run in runs {
+        let place = dir.path().join(Archive::place(&run).unwrap());
+        let whole = std::fs::read(&place).unwrap();
+        let mut flipped = whole.clone();
+        flipped[whole.len() / 2] ^= 1;
+        for damage in [Vec::new(), whole[..whole.len() / 2].to_vec(), flipped] {
+            std::fs::write(&place, damage).unwrap();
+            let findings = verified().await.findings;
+            let said: Vec<_> = findings.iter().map(|f| (f.code.as_str(), f.run.as_ref())).collect();
+            assert_eq!(said, [("archive_damaged", Some(&run))], "{findings:?}");
+            // The list goes on, and names it.
+            let listed = world.engine.archived_runs(None, 9).await.unwrap();
+            assert_eq!((listed.found.len(), &listed.unreadable[0].run), (1, &run));
+        }
+        std::fs::remove_file(&place).unwrap();
+        let findings = verified().await.findings;
+        assert_eq!((findings[0].code.as_str(), findings[0].run.as_ref()), ("archive_missing", Some(&run)));
+        let gone = world.engine.run(&run).await.unwrap_err();
+        assert!(matches!(&gone, Error::Damaged(_)), "it is known that there was one: {gone}");
+        assert!(gone.to_string().contains(&Archive::place(&run).unwrap()), "{gone}");
+        std::fs::write(&place, whole).unwrap();
+        assert!(verified().await.is_good());
+    }
+    // Another run's file in its place is not taken for it.
+    std::fs::rename(dir.path().join("archive"), dir.path().join("elsewhere")).unwrap();
+    assert_eq!(verified().await.findings.len(), 2);
+}
+
+/// A store on the disk that an engine keeps house for, as the command line does.
+struct OnDisk(Arc<SledStore>);
+
+impl Maintenance for OnDisk {
+    fn wants_compaction(&self) -> bool {
+        false
+    }
+
+    fn compact(&self, go_on: &mut dyn FnMut(u64) -> bool) -> Result<Compacted, String> {
+        let mut watch = |at: engross_store::Progress| match go_on(at.rows) {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        };
+        let done = self.0.compact(&mut watch).map_err(|error| error.to_string())?;
+        let engross_store::Compacted { live_bytes, before_bytes, after_bytes, rows, pause_ms } = done;
+        Ok(Compacted { live_bytes, before_bytes, after_bytes, rows, pause_ms })
+    }
+}
+
+/// An engine on a disk: the store, the engine, and the line to the store.
+async fn engine_on(dir: &std::path::Path) -> (Arc<SledStore>, Engine, Committer) {
+    let holder = Holder::this_process("a test", Timestamp::from_millis(0));
+    let store = Arc::new(SledStore::open(dir, holder).unwrap());
+    let committer = Committer::start(store.clone());
+    // Its own checks look into another store, and are not asked.
+    let lab = Lab::new(MemoryStore::new());
+    let options = Options {
+        store: store.clone(),
+        committer: committer.clone(),
+        files: Arc::new(NoFiles),
+        registry: Arc::new(lab.registry()),
+        connections: [connection("acme")].into(),
+        directory: Arc::default(),
+        evaluator: Arc::new(TeraEvaluator::new()),
+        clock: Arc::new(TestClock(AtomicI64::new(1_700_000_000_000))),
+        ids: Arc::new(CountedIds(AtomicU64::new(1))),
+    };
+    (store, Engine::start_with(options, Vec::new()).await.unwrap(), committer)
+}
+
+/// Starts a run, and waits until it is over.
+async fn played(engine: &Engine, text: &str) -> RunId {
+    let file = SourceFile::new("test.yaml", text);
+    let compiled = engine.compile(&file).unwrap_or_else(|found| panic!("{found:?}"));
+    let mut news = engine.watch();
+    let how = StartOptions { requester: "ada@acme.example".into(), key: None };
+    let run = engine.start_run(compiled, &file, json!({}), how).await.unwrap().run;
+    while !engine.run(&run).await.unwrap().status.is_over() {
+        news.recv().await.unwrap();
+    }
+    run
+}
+
+/// The copy stands still after its first part until the engine has answered reads and writes: so they are all answered
+/// during the compaction, however fast either of both is. Then a second compaction is asked for, which waits for the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_answers_while_its_store_is_compacted() {
+    let (place, archive) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (store, engine, committer) = engine_on(place.path()).await;
+    engine.keep_house(Housekeeping {
+        archive: Some(Archive::local(archive.path()).unwrap()),
+        maintenance: Some(Arc::new(OnDisk(store.clone()))),
+        retention: Retention { runs_ms: None, events_ms: None },
+        product: "engross test".to_string(),
+    });
+    let text = "schema: engross/v1\nname: test\nsteps: { a: { uses: acme/put }, b: { uses: acme/put, needs: [a] } }";
+    let mut runs = vec![played(&engine, text).await];
+    let (begun, copying) = tokio::sync::oneshot::channel();
+    let (go_on, held) = std::sync::mpsc::channel::<()>();
+    let mut begun = Some(begun);
+    let compaction = tokio::spawn({
+        let engine = engine.clone();
+        async move {
+            let hold = move |_| {
+                if let Some(begun) = begun.take() {
+                    begun.send(()).unwrap();
+                    held.recv().unwrap();
+                }
+            };
+            engine.compact(hold).await
+        }
+    });
+    copying.await.unwrap();
+    for _ in 0..10 {
+        runs.push(played(&engine, text).await);
+        assert_eq!(engine.runs(RunQuery { limit: 99, ..RunQuery::default() }).await.unwrap().len(), runs.len());
+        assert!(!engine.send_event("news", None, json!({})).await.unwrap().duplicate);
+    }
+    assert!(!compaction.is_finished());
+    let second = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.compact(|_| {}).await }
+    });
+    go_on.send(()).unwrap();
+    let compacted = compaction.await.unwrap().unwrap();
+    assert!(compacted.rows > 0, "{compacted:?}");
+    second.await.unwrap().unwrap();
+    // Nobody has written since.
+    engine.compact(|_| {}).await.unwrap();
+    let all = |store: &SledStore| {
+        let heads = store.all_runs(None, 99).unwrap();
+        let journals: Vec<_> = heads.iter().map(|head| store.journal(&head.run, 0, 999).unwrap()).collect();
+        (heads, journals, store.all_events(None, 99).unwrap())
+    };
+    let expected = all(&store);
+    assert_eq!((expected.0.len(), expected.2.len()), (11, 10));
+    assert!(engine.verify(|_| {}).await.unwrap().is_good());
+    engine.stop();
+    committer.shutdown().await.unwrap();
+    let mut store = store;
+    // What the engine still has of it goes when its last task has ended.
+    let store = tokio::time::timeout(crate::lab::PATIENCE, async {
+        drop((engine, committer));
+        loop {
+            match Arc::try_unwrap(store) {
+                Ok(store) => return store,
+                Err(shared) => store = shared,
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    drop(store.await.unwrap());
+    let holder = Holder::this_process("a test", Timestamp::from_millis(0));
+    assert_eq!(all(&SledStore::open(place.path(), holder).unwrap()), expected);
 }

@@ -1,5 +1,6 @@
 //! Approvals: what waits for people, and what they say.
 
+use super::mend::or_archived;
 use super::wire::{Approvals, ChangeSubject, Decide, Decided, Delegate};
 use crate::ApiError;
 use crate::extract::{Body, Place};
@@ -7,10 +8,11 @@ use crate::state::Shared;
 use axum::Json;
 use axum::extract::State;
 use engross_core::{Decision, Person, RunId, StepId, Timestamp};
-use engross_runtime::DecisionEffect;
+use engross_runtime::{DecisionEffect, Error, Found};
 
 pub(super) async fn list(State(shared): State<Shared>) -> Result<Json<Approvals>, ApiError> {
-    Ok(Json(Approvals { approvals: shared.engine.approvals().await? }))
+    let Found { found: approvals, unreadable } = shared.engine.approvals().await?;
+    Ok(Json(Approvals { approvals, unreadable }))
 }
 
 pub(super) async fn decide(
@@ -26,7 +28,8 @@ pub(super) async fn decide(
         subject_sha256: request.subject_sha256,
         ..Decision::new(by, request.decision, Timestamp::from_millis(0))
     };
-    Ok(answer(shared.engine.record(&run, &step, decision).await?))
+    let effect = shared.engine.record(&run, &step, decision).await;
+    answer(&shared, &run, effect).await
 }
 
 pub(super) async fn delegate(
@@ -36,7 +39,8 @@ pub(super) async fn delegate(
 ) -> Result<Json<Decided>, ApiError> {
     let (run, step) = (RunId::new(run), StepId::new(step));
     let (by, to) = (Person::new(request.by), Person::new(request.to));
-    Ok(answer(shared.engine.delegate(&run, &step, by, to, request.comment).await?))
+    let effect = shared.engine.delegate(&run, &step, by, to, request.comment).await;
+    answer(&shared, &run, effect).await
 }
 
 pub(super) async fn change_subject(
@@ -45,15 +49,20 @@ pub(super) async fn change_subject(
     Body(request): Body<ChangeSubject>,
 ) -> Result<Json<Decided>, ApiError> {
     let (run, step, by) = (RunId::new(run), StepId::new(step), Person::new(request.by));
-    let effect = shared.engine.subject_changed(&run, &step, request.subject_sha256, by, request.comment).await?;
-    Ok(answer(effect))
+    let effect = shared.engine.subject_changed(&run, &step, request.subject_sha256, by, request.comment).await;
+    answer(&shared, &run, effect).await
 }
 
-fn answer(effect: DecisionEffect) -> Json<Decided> {
+async fn answer(
+    shared: &Shared,
+    run: &RunId,
+    effect: Result<DecisionEffect, Error>,
+) -> Result<Json<Decided>, ApiError> {
     let effect = match effect {
-        DecisionEffect::Recorded => "recorded",
-        DecisionEffect::Decided => "decided",
-        DecisionEffect::Expired => "expired",
+        Ok(DecisionEffect::Recorded) => "recorded",
+        Ok(DecisionEffect::Decided) => "decided",
+        Ok(DecisionEffect::Expired) => "expired",
+        Err(error) => return Err(or_archived(shared, run, error).await),
     };
-    Json(Decided { effect: effect.to_string() })
+    Ok(Json(Decided { effect: effect.to_string() }))
 }

@@ -11,15 +11,17 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use engross_core::{Person, Rejection, RunId, StepId};
-use engross_runtime::{Error, IncidentView, RunView, Said, Word};
+use engross_runtime::{Error, Found, RunView, Said, Word};
 
 pub(super) async fn list(
     State(shared): State<Shared>,
     Asked(query): Asked<ListIncidents>,
 ) -> Result<Json<Incidents>, ApiError> {
-    let wanted = |found: &IncidentView| query.run.as_ref().is_none_or(|run| found.run.as_str() == run);
-    let incidents = shared.engine.incidents().await?.into_iter().filter(wanted).collect();
-    Ok(Json(Incidents { incidents }))
+    let wanted = |of: &RunId| query.run.as_ref().is_none_or(|run| of.as_str() == run);
+    let Found { found: mut incidents, mut unreadable } = shared.engine.incidents().await?;
+    incidents.retain(|incident| wanted(&incident.run));
+    unreadable.retain(|unreadable| wanted(&unreadable.run));
+    Ok(Json(Incidents { incidents, unreadable }))
 }
 
 pub(super) async fn retry(
@@ -61,19 +63,43 @@ async fn told(shared: &Shared, run: &RunId, done: Result<RunView, Error>) -> Res
         Ok(view) => return Ok(Json(view)),
         Err(error) => error,
     };
-    if matches!(error, Error::NoRun(_)) && shared.engine.run(run).await.is_ok() {
-        let message = format!("run {run} is in the archive: it is over, and nothing of it can be changed");
-        return Err(ApiError::new(StatusCode::CONFLICT, "archived", message).hint("start a new run"));
-    }
     let hint = match &error {
+        Error::Rejected(Rejection::NotStuck { step, state: "waiting" }) if asks_people(shared, run, step).await => {
+            Some(format!(
+                "those who are asked decide, by `engross approvals approve {run} {step}` or `reject`; to give the run up, \
+                 `engross runs cancel {run}`"
+            ))
+        }
         Error::Rejected(rejection) => next(run, rejection),
         _ => None,
     };
-    let refused = ApiError::from(error);
+    let refused = or_archived(shared, run, error).await;
     Err(match hint {
         Some(hint) => refused.hint(hint),
         None => refused,
     })
+}
+
+/// Whether a step waits for a decision of people.
+async fn asks_people(shared: &Shared, run: &RunId, step: &StepId) -> bool {
+    let view = shared.engine.run(run).await;
+    view.is_ok_and(|view| view.steps.iter().any(|known| known.id == *step && known.uses == "approval"))
+}
+
+/// A refusal as it is answered. A run that the engine does not know any more may be in the archive, which is another thing than
+/// a run that never was.
+pub(super) async fn or_archived(shared: &Shared, run: &RunId, error: Error) -> ApiError {
+    if !matches!(error, Error::NoRun(_)) {
+        return error.into();
+    }
+    match shared.engine.run(run).await {
+        Ok(_) => {
+            let message = format!("run {run} is in the archive: it is over, and nothing of it can be changed");
+            ApiError::new(StatusCode::CONFLICT, "archived", message).hint("start a new run")
+        }
+        // What is wrong with its file says more.
+        Err(of_its_file) => of_its_file.into(),
+    }
 }
 
 /// What to do after a refusal; none where its own words say it.

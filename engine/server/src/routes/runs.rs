@@ -1,5 +1,6 @@
 //! Runs: starting, listing, looking at, watching and giving up.
 
+use super::mend::or_archived;
 use super::wire::{CancelRun, Journal, ListRuns, ReadJournal, RunRow, Runs, StartRun, StartedRun};
 use crate::ApiError;
 use crate::extract::{Asked, Body, Place};
@@ -9,7 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use engross_core::{Person, RunId};
-use engross_runtime::{RunView, StartOptions, WorkflowFiles, WorkflowFolders, name_of, timeline};
+use engross_runtime::{Found, RunView, StartOptions, WorkflowFiles, WorkflowFolders, name_of, timeline};
 use engross_source::{SourceFile, diagnostic};
 use engross_store::RunQuery;
 use serde_json::json;
@@ -74,8 +75,8 @@ pub(super) async fn start(
 pub(super) async fn list(State(shared): State<Shared>, Asked(query): Asked<ListRuns>) -> Result<Json<Runs>, ApiError> {
     if query.archived {
         let (before, limit) = (query.before.map(RunId::new), query.limit.unwrap_or(RUNS_DEFAULT));
-        let runs = shared.engine.archived_runs(before, limit).await?.into_iter().map(RunRow::from).collect();
-        return Ok(Json(Runs { runs }));
+        let Found { found, unreadable } = shared.engine.archived_runs(before, limit).await?;
+        return Ok(Json(Runs { runs: found.into_iter().map(RunRow::from).collect(), unreadable }));
     }
     let query = RunQuery {
         open: query.open,
@@ -86,7 +87,7 @@ pub(super) async fn list(State(shared): State<Shared>, Asked(query): Asked<ListR
         limit: query.limit.unwrap_or(RUNS_DEFAULT),
     };
     let runs = shared.engine.runs(query).await?.into_iter().map(RunRow::from).collect();
-    Ok(Json(Runs { runs }))
+    Ok(Json(Runs { runs, unreadable: Vec::new() }))
 }
 
 pub(super) async fn show(State(shared): State<Shared>, Place(run): Place<String>) -> Result<Json<RunView>, ApiError> {
@@ -127,6 +128,9 @@ pub(super) async fn cancel(
     Place(run): Place<String>,
     Body(request): Body<CancelRun>,
 ) -> Result<Json<RunView>, ApiError> {
-    let by = Person::new(request.by);
-    Ok(Json(shared.engine.cancel(&RunId::new(run), by, request.reason).await?))
+    let (run, by) = (RunId::new(run), Person::new(request.by));
+    match shared.engine.cancel(&run, by, request.reason).await {
+        Ok(view) => Ok(Json(view)),
+        Err(error) => Err(or_archived(&shared, &run, error).await),
+    }
 }

@@ -3,8 +3,9 @@
 //! All of these take longer than a request may, so that they answer at once and go on saying how far they have come: the copy
 //! as it is read, the others in lines of JSON, of which the last one has the answer.
 
-use super::wire::JobLine;
+use super::wire::{ExportStore, JobLine};
 use crate::ApiError;
+use crate::extract::Asked;
 use crate::limits::{JOB_LINES_WAITING_MAX, JOB_PROGRESS_PAUSE, STREAM_CHUNK_BYTES};
 use crate::state::Shared;
 use axum::body::{Body, Bytes};
@@ -20,18 +21,32 @@ use tokio::time::Instant;
 
 type Chunks = mpsc::Sender<io::Result<Bytes>>;
 
-pub(super) async fn export(State(shared): State<Shared>) -> Response {
+pub(super) async fn export(
+    State(shared): State<Shared>,
+    Asked(asked): Asked<ExportStore>,
+) -> Result<Response, ApiError> {
     let (chunks, reader) = mpsc::channel(JOB_LINES_WAITING_MAX);
     tokio::spawn(async move {
         let to = BufWriter::with_capacity(STREAM_CHUNK_BYTES, ToChunks(chunks.clone()));
         let product = format!("engross {}", env!("CARGO_PKG_VERSION"));
-        if let Err(error) = shared.engine.export(to, product).await {
+        let exported = match asked.skip_damaged {
+            true => shared.engine.export_sound(to, product).await,
+            false => shared.engine.export(to, product).await,
+        };
+        if let Err(error) = exported {
             tracing::error!(%error, "an export broke off");
-            // The connection breaks with it, so that nobody takes what came for the whole.
-            chunks.send(Err(io::Error::other(error))).await.ok();
+            let end = match asked.tell {
+                true => {
+                    let message = error.to_string();
+                    Ok(line(&JobLine::<()>::Failed { code: "export_broke_off".to_string(), message }))
+                }
+                // The connection breaks with it, so that nobody takes what came for the whole.
+                false => Err(io::Error::other(error)),
+            };
+            chunks.send(end).await.ok();
         }
     });
-    stream_of("application/x-ndjson", reader)
+    Ok(stream_of("application/x-ndjson", reader))
 }
 
 pub(super) async fn verify(State(shared): State<Shared>) -> Response {

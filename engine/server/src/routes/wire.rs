@@ -1,7 +1,7 @@
 //! Bodies of requests and answers: the wire's own types, which the command line uses as well.
 
 use engross_core::{Record, RunId, Verdict};
-use engross_runtime::{ApprovalView, ConnectionView, IncidentView, TimelineEntry, TriggerView};
+use engross_runtime::{ApprovalView, ConnectionView, IncidentView, TimelineEntry, TriggerView, Unreadable};
 use engross_store::RunHead;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -113,6 +113,22 @@ impl From<RunHead> for RunRow {
 pub struct Runs {
     /// Newest first.
     pub runs: Vec<RunRow>,
+    /// Runs that could not be read, and of which nothing is said here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// `GET /api/v1/store/export`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportStore {
+    /// Leave out what cannot be read, run by run, and say so in the copy.
+    #[serde(default)]
+    pub skip_damaged: bool,
+    /// End a copy that breaks off with a line `{"failed": {code, message}}`, which no reader of exports takes, in place of
+    /// breaking the connection: for clients that look for it.
+    #[serde(default)]
+    pub tell: bool,
 }
 
 /// `GET /api/v1/runs/{run}/journal`.
@@ -215,6 +231,9 @@ pub struct ListIncidents {
 pub struct Incidents {
     /// Every step that needs a person to go on, those of the newest run first.
     pub incidents: Vec<IncidentView>,
+    /// Runs that could not be read, and of which nothing is said here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// `POST /api/v1/runs/{run}/steps/{step}/retry`.
@@ -285,6 +304,9 @@ pub struct RerunRun {
 pub struct Approvals {
     /// All that wait, the oldest run first.
     pub approvals: Vec<ApprovalView>,
+    /// Runs that could not be read, and of which nothing is said here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// `GET /api/v1/connections`.
@@ -325,7 +347,8 @@ pub struct EventSent {
     pub duplicate: bool,
 }
 
-/// A line of an answer that takes its time: `GET /api/v1/store/verify`, `GET /api/v1/fsck`, `POST /api/v1/store/compact`.
+/// A line of an answer that takes its time: `GET /api/v1/store/verify`, `GET /api/v1/fsck`, `POST /api/v1/store/compact`. The
+/// last of these also ends a copy of the store that broke off ([`ExportStore::tell`]).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobLine<T> {

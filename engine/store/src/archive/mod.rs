@@ -22,7 +22,8 @@ use local::LocalDir;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt};
-use std::io::{BufReader, Read};
+use serde::{Deserialize, Serialize};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,6 +35,28 @@ const SUFFIX: &str = ".jsonl.gz";
 
 /// Where runs go that are not dated by their id.
 const UNDATED: &str = "undated";
+
+/// Marks that say of each other archived run that it must be in the archive; their value is an [`ArchivedMark`]. A run that
+/// holds its key for ever has one under [`ARCHIVED_MARKS`] instead. Runs that were archived by versions before these marks and
+/// hold no key have neither.
+pub const IN_ARCHIVE_MARKS: &str = "in_archive/";
+
+/// What the store keeps of a run that is in the archive, so that one whose file is gone is known. An on-disk form: fields are
+/// only added, with defaults.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchivedMark {
+    /// The number of its last record.
+    pub seq: u64,
+    /// When that was decided.
+    pub updated_at: Timestamp,
+}
+
+impl ArchivedMark {
+    /// What is kept of a run with this head.
+    pub fn of(head: &RunHead) -> Self {
+        Self { seq: head.seq, updated_at: head.updated_at }
+    }
+}
 
 /// Archived runs in a directory or in an object store.
 #[derive(Clone, Debug)]
@@ -53,6 +76,25 @@ pub struct ArchivedRun {
     /// Its journal.
     pub records: Vec<Record>,
 }
+
+/// A list of archived runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listed {
+    /// Heads, newest first.
+    pub heads: Vec<RunHead>,
+    /// Runs between these whose files are not what was written, newest first, each with what is wrong.
+    pub damaged: Vec<(RunId, String)>,
+}
+
+impl Listed {
+    fn len(&self) -> usize {
+        self.heads.len().saturating_add(self.damaged.len())
+    }
+}
+
+/// A folder of the archive: a month, or what is not dated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Month(ObjectPath);
 
 /// Why the archive did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -127,32 +169,58 @@ impl Archive {
         blocking(move || unpack(&run, &content)).await.map(Some)
     }
 
-    /// Heads of archived runs, newest first: at most `limit` that are older than `before`.
+    /// Archived runs, newest first: at most `limit` that are older than `before`, those that cannot be read among them.
     ///
     /// # Errors
-    /// The archive, or what is there is not what was written.
-    pub async fn list(&self, before: Option<&RunId>, limit: usize) -> Result<Vec<RunHead>, ArchiveError> {
-        let mut heads = Vec::new();
+    /// The archive cannot be listed or reached.
+    pub async fn list(&self, before: Option<&RunId>, limit: usize) -> Result<Listed, ArchiveError> {
+        let mut listed = Listed::default();
         for month in self.months().await? {
-            let found = self.objects.list_with_delimiter(Some(&month)).await.map_err(|e| refused(&e))?;
-            let names = found.objects.iter().filter_map(|object| object.location.filename()?.strip_suffix(SUFFIX));
-            let mut runs: Vec<RunId> = names.map(RunId::new).filter(|run| before.is_none_or(|b| run < b)).collect();
-            runs.sort_unstable_by(|a, b| b.cmp(a));
-            for run in runs {
-                if heads.len() >= limit {
-                    return Ok(heads);
+            let runs = self.runs_of(&month).await?;
+            for run in runs.into_iter().filter(|run| before.is_none_or(|before| run < before)) {
+                if listed.len() >= limit {
+                    return Ok(listed);
                 }
-                let Some(place) = place_of(&run) else { continue };
-                if let Some(content) = self.read(&run, &place).await? {
-                    heads.push(blocking(move || head_of(&run, &content)).await?);
+                match self.head(&run).await {
+                    Ok(head) => listed.heads.extend(head),
+                    // One file that is damaged hides no other.
+                    Err(ArchiveError::Damaged { run, detail }) => listed.damaged.push((run, detail)),
+                    Err(error) => return Err(error),
                 }
             }
         }
-        Ok(heads)
+        Ok(listed)
+    }
+
+    /// The runs that a folder has files of by their names, newest first.
+    ///
+    /// # Errors
+    /// The archive cannot be listed.
+    pub async fn runs_of(&self, month: &Month) -> Result<Vec<RunId>, ArchiveError> {
+        let found = self.objects.list_with_delimiter(Some(&month.0)).await.map_err(|e| refused(&e))?;
+        let names = found.objects.iter().filter_map(|object| object.location.filename()?.strip_suffix(SUFFIX));
+        let mut runs: Vec<RunId> = names.map(RunId::new).collect();
+        runs.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(runs)
+    }
+
+    /// Where the file of a run is or would be, under the archive's root; none for an id that is never archived.
+    pub fn place(run: &RunId) -> Option<String> {
+        place_of(run).map(|place| place.to_string())
+    }
+
+    async fn head(&self, run: &RunId) -> Result<Option<RunHead>, ArchiveError> {
+        let Some(place) = place_of(run) else { return Ok(None) };
+        let Some(content) = self.read(run, &place).await? else { return Ok(None) };
+        let run = run.clone();
+        blocking(move || head_of(&run, &content)).await.map(Some)
     }
 
     /// The folders of all months, newest first, and after them that of what is not dated.
-    async fn months(&self) -> Result<Vec<ObjectPath>, ArchiveError> {
+    ///
+    /// # Errors
+    /// The archive cannot be listed.
+    pub async fn months(&self) -> Result<Vec<Month>, ArchiveError> {
         let mut months = Vec::new();
         let mut undated = None;
         let years = self.objects.list_with_delimiter(Some(&ObjectPath::from("archive"))).await;
@@ -166,7 +234,7 @@ impl Archive {
         }
         months.sort_unstable_by(|a, b| b.cmp(a));
         months.extend(undated);
-        Ok(months)
+        Ok(months.into_iter().map(Month).collect())
     }
 
     async fn put(&self, place: &ObjectPath, content: Vec<u8>) -> Result<(), ArchiveError> {
@@ -262,7 +330,7 @@ fn unpack(run: &RunId, content: &[u8]) -> Result<ArchivedRun, ArchiveError> {
             Line::Plan(found) => plan = Some(*found),
             Line::Run { head: found, .. } => head = Some(*found),
             Line::Record(record) => records.push(*record),
-            Line::Header { .. } | Line::Event { .. } | Line::Mark { .. } | Line::End { .. } => {}
+            Line::Header { .. } | Line::Event { .. } | Line::Mark { .. } | Line::LeftOut(_) | Line::End { .. } => {}
         }
     }
     match (head, plan) {
@@ -271,13 +339,16 @@ fn unpack(run: &RunId, content: &[u8]) -> Result<ArchivedRun, ArchiveError> {
     }
 }
 
-/// The head alone, for lists: it stands near the beginning.
+/// The head alone, for lists: it stands near the beginning. The rest is unpacked all the same, so that the checksum of what
+/// is compressed is seen.
 fn head_of(run: &RunId, content: &[u8]) -> Result<RunHead, ArchiveError> {
     let damaged = |detail: String| ArchiveError::Damaged { run: run.clone(), detail };
     let mut lines = LineReader::new(unpacked(content));
     while let Some(line) = lines.next_line().map_err(|e| damaged(e.to_string()))? {
         if let Line::Run { head, .. } = line {
-            return Ok(*head);
+            io::copy(&mut lines.into_rest(), &mut io::sink())
+                .map_err(|e| damaged(format!("it cannot be read: {e}")))?;
+            return if head.run == *run { Ok(*head) } else { Err(damaged("it is another run".to_owned())) };
         }
     }
     Err(damaged("there is no run in it".to_owned()))

@@ -58,8 +58,9 @@ async fn goes_and_comes(archive: &Archive) {
     assert_eq!(keep(archive, &store, "run-1").await, None, "it is not in the store any more");
     assert_eq!(archive.get(&RunId::new("run-3")).await.unwrap(), None);
     let list = async |before: Option<&str>, limit| {
-        let heads = archive.list(before.map(RunId::new).as_ref(), limit).await.unwrap();
-        heads.iter().map(|head| head.run.to_string()).collect::<Vec<_>>()
+        let listed = archive.list(before.map(RunId::new).as_ref(), limit).await.unwrap();
+        assert_eq!(listed.damaged, []);
+        listed.heads.iter().map(|head| head.run.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(list(None, 10).await, [NOVEMBER, OCTOBER, "run-2", "run-1"]);
     assert_eq!(list(None, 2).await, [NOVEMBER, OCTOBER]);
@@ -70,7 +71,7 @@ async fn goes_and_comes(archive: &Archive) {
 async fn runs_are_kept_on_a_disk() {
     let dir = tempfile::tempdir().unwrap();
     let archive = Archive::local(dir.path()).unwrap();
-    assert_eq!(archive.list(None, 10).await.unwrap(), []);
+    assert_eq!(archive.list(None, 10).await.unwrap(), Listed::default());
     goes_and_comes(&archive).await;
     assert_eq!(fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
 }
@@ -105,6 +106,32 @@ async fn what_is_damaged_is_said_and_written_anew_while_the_run_is_there() {
 }
 
 #[tokio::test]
+async fn a_list_goes_on_beside_files_that_are_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let archive = Archive::local(dir.path()).unwrap();
+    let ids = [OCTOBER, NOVEMBER, "run-1", "run-2"];
+    let store = store_with(&ids);
+    for id in ids {
+        keep(&archive, &store, id).await.unwrap();
+    }
+    let place = |id: &str| dir.path().join(Archive::place(&RunId::new(id)).unwrap());
+    let whole = fs::read(place(NOVEMBER)).unwrap();
+    // Wherever the bit is, it is seen: the head stands near the beginning, and the checksum at the end.
+    for at in [whole.len() / 3, whole.len() / 2, whole.len() - 6] {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 4;
+        fs::write(place(NOVEMBER), flipped).unwrap();
+        fs::write(place("run-2"), b"").unwrap();
+        let listed = archive.list(None, 10).await.unwrap();
+        let sound: Vec<&str> = listed.heads.iter().map(|head| head.run.as_str()).collect();
+        let damaged: Vec<&str> = listed.damaged.iter().map(|(run, _)| run.as_str()).collect();
+        assert_eq!((sound, damaged), (vec![OCTOBER, "run-1"], vec![NOVEMBER, "run-2"]), "{listed:?}");
+        assert!(listed.damaged.iter().all(|(_, why)| !why.is_empty()), "{listed:?}");
+        assert_eq!(archive.list(None, 1).await.unwrap().heads.len(), 0, "one that is damaged counts too");
+    }
+}
+
+#[tokio::test]
 async fn another_run_in_its_place_is_not_taken_for_it() {
     let dir = tempfile::tempdir().unwrap();
     let archive = Archive::local(dir.path()).unwrap();
@@ -112,4 +139,6 @@ async fn another_run_in_its_place_is_not_taken_for_it() {
     let place = |id: &str| dir.path().join("archive/undated").join(format!("{id}.jsonl.gz"));
     fs::copy(place("run-1"), place("run-2")).unwrap();
     assert!(archive.get(&RunId::new("run-2")).await.unwrap_err().to_string().contains("it is another run"));
+    let listed = archive.list(None, 9).await.unwrap();
+    assert_eq!(listed.damaged, [(RunId::new("run-2"), "it is another run".to_owned())]);
 }

@@ -1,7 +1,7 @@
 //! What is wrong with an export: all of it, line by line, before anything in it is believed.
 
 use super::journal::JournalCheck;
-use super::line::{Counts, EXPORT_FORMAT, Line, LineReader};
+use super::line::{Counts, EXPORT_FORMAT, LeftOut, Line, LineReader};
 use crate::limits::{EXPORT_PROBLEMS_MAX, KEY_TEXT_BYTES_MAX};
 use crate::{RunHead, StoredPlan};
 use engross_core::{EventId, Plan, PlanDigest, RunId};
@@ -34,6 +34,8 @@ pub struct Checked {
     pub product: String,
     /// When it was begun.
     pub at: String,
+    /// Runs that could not be read when it was written, and are not in it: the first [`EXPORT_PROBLEMS_MAX`] of them.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// Reads an export to its end. `progress` is told now and then what has been read so far.
@@ -56,6 +58,9 @@ pub fn check(from: impl BufRead, progress: &mut dyn FnMut(Counts)) -> Result<Che
             Ok(None) => break,
             Err(error) => {
                 check.unreadable(&error.to_string());
+                if check.is_no_export() {
+                    break;
+                }
                 if !error.goes_on() {
                     check.broken_off = true;
                     break;
@@ -79,10 +84,24 @@ struct Check {
     /// A plan whose run must be next.
     plan: Option<PlanDigest>,
     open: Option<(u64, JournalCheck)>,
+    left_out: Vec<LeftOut>,
     problems: Vec<Problem>,
 }
 
 impl Check {
+    /// Whether neither of the first two lines is one of an export: then this is some other file, and nothing is to be said of
+    /// the rest of it. One line alone may be damaged.
+    fn is_no_export(&mut self) -> bool {
+        let is_none = self.at == 2 && self.problems.len() == 2 && self.problems.iter().all(|p| p.code == "line");
+        if is_none {
+            self.problems.clear();
+            self.at = 1;
+            self.problem("no_export", "this is no export of engross: it does not begin like one".to_string());
+            self.broken_off = true;
+        }
+        is_none
+    }
+
     fn line(&mut self, line: Line, digest: Option<String>) {
         if self.end.is_some() {
             self.problem("after_the_end", "this comes after the last line".to_string());
@@ -111,6 +130,11 @@ impl Check {
                 self.last_event = Some(id);
             }
             Line::Mark { .. } => {}
+            Line::LeftOut(left) => {
+                if self.left_out.len() < EXPORT_PROBLEMS_MAX {
+                    self.left_out.push(left);
+                }
+            }
             Line::Plan(plan) => self.plan(*plan),
             Line::Run { head, .. } => self.run(*head),
             Line::Record(record) => match &mut self.open {
@@ -211,7 +235,8 @@ impl Check {
         }
         if self.problems.is_empty() {
             let (product, at) = self.header.unwrap_or_default();
-            return Ok(Checked { counts: self.counts, sha256: self.end.unwrap_or_default(), product, at });
+            let (sha256, left_out) = (self.end.unwrap_or_default(), self.left_out);
+            return Ok(Checked { counts: self.counts, sha256, product, at, left_out });
         }
         self.problems.sort_by_key(|problem| problem.line);
         Err(self.problems)

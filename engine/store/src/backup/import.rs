@@ -151,7 +151,7 @@ impl Import<'_> {
             return Ok(false);
         }
         match line {
-            Line::Header { .. } | Line::End { .. } => {}
+            Line::Header { .. } | Line::LeftOut(_) | Line::End { .. } => {}
             Line::Event { entry, settled } => {
                 let id = entry.event.id.clone();
                 self.push(Write::Inbox(entry))?;

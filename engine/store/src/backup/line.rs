@@ -2,14 +2,18 @@
 
 use crate::limits::EXPORT_LINE_BYTES_MAX;
 use crate::{InboxEntry, RunHead, StoredPlan};
-use engross_core::Record;
+use engross_core::{Record, RunId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::io::{self, BufRead, Read, Write};
 
-/// The version of this form. A file with a later one is refused.
-pub const EXPORT_FORMAT: u16 = 1;
+/// The latest version of this form. A file with a later one is refused.
+pub const EXPORT_FORMAT: u16 = 2;
+
+/// The version of a file from which nothing was left out. [`Line::LeftOut`] came with version 2, and older readers take all
+/// other files.
+const EXPORT_FORMAT_WHOLE: u16 = 1;
 
 /// One line of an export. An on-disk form: fields are only added, with defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +53,8 @@ pub enum Line {
     },
     /// A record of the run before it.
     Record(Box<Record>),
+    /// A run that the store has and this file has not.
+    LeftOut(LeftOut),
     /// Nothing comes after this.
     End {
         /// What there was.
@@ -56,6 +62,15 @@ pub enum Line {
         /// SHA-256 of everything before this line, in hex.
         sha256: String,
     },
+}
+
+/// A run that is not in an export, because it could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The run.
+    pub run: RunId,
+    /// What is wrong with it.
+    pub why: String,
 }
 
 /// How many of each an export has.
@@ -82,7 +97,7 @@ impl Counts {
             Line::Plan(_) => &mut self.plans,
             Line::Run { .. } => &mut self.runs,
             Line::Record(_) => &mut self.records,
-            Line::Header { .. } | Line::End { .. } => return,
+            Line::Header { .. } | Line::LeftOut(_) | Line::End { .. } => return,
         };
         *counted = counted.saturating_add(1);
     }
@@ -113,8 +128,20 @@ impl<W: Write> LineWriter<W> {
     /// # Errors
     /// Where it goes did not take it; so for all of these.
     pub fn begin(to: W, product: &str, at: String) -> io::Result<Self> {
+        Self::begin_as(EXPORT_FORMAT_WHOLE, to, product, at)
+    }
+
+    /// The same of a file from which runs may be left out.
+    ///
+    /// # Errors
+    /// As `begin`.
+    pub fn begin_in_part(to: W, product: &str, at: String) -> io::Result<Self> {
+        Self::begin_as(EXPORT_FORMAT, to, product, at)
+    }
+
+    fn begin_as(format: u16, to: W, product: &str, at: String) -> io::Result<Self> {
         let mut writer = Self { to, digest: Sha256::new(), counts: Counts::default() };
-        writer.line(&Line::Header { format: EXPORT_FORMAT, product: product.to_owned(), at })?;
+        writer.line(&Line::Header { format, product: product.to_owned(), at })?;
         Ok(writer)
     }
 
@@ -197,6 +224,11 @@ impl<R: BufRead> LineReader<R> {
     /// The number of the line that was read last, from 1.
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// What has not been read as lines.
+    pub fn into_rest(self) -> R {
+        self.from
     }
 
     /// The digest of all lines before the one that was read last, in hex.

@@ -19,9 +19,9 @@ mod rows;
 pub(crate) mod tests;
 
 pub use check::{Checked, Problem, check};
-pub use export::{export, export_run};
+pub use export::{export, export_run, export_sound};
 pub use file::{ExportFile, Finished, discard_partial, open};
 pub use import::{ARCHIVED_MARKS, ImportError, import, unfinished_import};
 pub use journal::JournalCheck;
-pub use line::{Counts, EXPORT_FORMAT, ExportError, Line, LineReader, LineWriter, ReadError};
+pub use line::{Counts, EXPORT_FORMAT, ExportError, LeftOut, Line, LineReader, LineWriter, ReadError};
 pub use rows::owed_rows;

@@ -275,6 +275,49 @@ fn an_export_that_was_changed_is_refused_with_every_reason() {
 }
 
 #[test]
+fn a_run_that_is_not_sound_is_left_out_and_the_file_says_so() {
+    let store = sample();
+    let one = plan(1);
+    let mut broken = records(&samples::run(5), &one, None, None);
+    broken[2].at = samples::at(77);
+    put(&store, &one, broken);
+    let mut lost = samples::commit(&samples::run(6), 0, 1);
+    lost.head.plan = plan(9).digest;
+    lost.plan = None;
+    store.write(&[samples::write(lost)]).unwrap().remove(0).unwrap();
+    let at = || "2026-11-23T00:00:00.000Z".to_owned();
+    let error = export(&store, Vec::new(), "engross test", at(), &mut |_| {}).unwrap_err().to_string();
+    assert!(error.contains(samples::run(6).as_str()), "{error}");
+
+    let (file, counts, left_out) = export_sound(&store, Vec::new(), "engross test", at(), &mut |_| {}).unwrap();
+    let said: Vec<(&str, &str)> = left_out.iter().map(|left| (left.run.as_str(), left.why.as_str())).collect();
+    assert_eq!(said[0].0, samples::run(5).as_str());
+    assert!(said[0].1.starts_with("record 3 is not what was written"), "{said:?}");
+    assert_eq!(said[1].0, samples::run(6).as_str());
+    assert!(said[1].1.ends_with("is not in the store"), "{said:?}");
+    assert_eq!((said.len(), counts.runs), (2, 3));
+    assert_eq!(check(&file[..], &mut |_| {}).unwrap().left_out, left_out);
+    let copy = MemoryStore::new();
+    imported(&copy, &file).unwrap();
+    assert_eq!(facts(&copy), facts(&sample()));
+    // Readers before the second version of the form must not take it for a whole one, and take all others.
+    assert!(
+        file.starts_with(b"{\"header\":{\"format\":2,") && exported(&copy).starts_with(b"{\"header\":{\"format\":1,")
+    );
+}
+
+#[test]
+fn another_file_is_told_in_one_line() {
+    let text = "# A readme\n\nwith a\nfew\nlines\n".repeat(200);
+    let found = check(text.as_bytes(), &mut |_| {}).unwrap_err();
+    let found: Vec<(u64, &str)> = found.iter().map(|problem| (problem.line, problem.code.as_str())).collect();
+    assert_eq!(found, [(1, "no_export")]);
+    // A header alone that is damaged does not hide the rest.
+    let found = problems(|lines| lines[0].insert(3, '!'));
+    assert!(found.starts_with("1 line: ") && found.contains("digest: "), "{found}");
+}
+
+#[test]
 fn a_file_that_breaks_off_is_refused() {
     let file = exported(&sample());
     for end in [0, 1, file.len() / 2, file.len() - 1] {
