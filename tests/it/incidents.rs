@@ -97,10 +97,13 @@ async fn a_wrong_key_is_mended_and_the_step_is_tried_again() {
     }
     check(&lab, &["incidents", "list"], 0, &["NDA with Acme", &retry]);
     check(&lab, &["in-doubt", "list"], 0, &["no step is in doubt"]);
-    check(&lab, &["runs", "show", run], 0, &["cannot go on by itself", &retry]);
+    let no_engine = "these commands need a running engine";
+    check(&lab, &["runs", "show", run], 0, &["cannot go on by itself", &retry, no_engine]);
     check(&lab, &["runs", "retry", run, "create"], 2, &["no engine runs", "engross serve"]);
 
     let _serve = lab.serve();
+    let shown = lab.output(&["runs", "show", run]);
+    assert!(text(&shown.stdout).contains(&retry) && !said(&shown).contains(no_engine), "{}", said(&shown));
     let watched = lab.output(&["runs", "watch", run]);
     assert_eq!(watched.status.code(), Some(1), "{}", said(&watched));
     assert!(text(&watched.stderr).contains(&retry), "{}", said(&watched));
@@ -255,6 +258,52 @@ async fn nobody_approves_by_skipping() {
     assert_eq!(status, 409, "{answer}");
     assert_eq!(step(&view(&lab, &run).await, "ask")["state"], "incident");
     assert_eq!(lab.sandbox.counters().contracts_created, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_that_is_not_taken_is_refused_before_its_outputs_are_looked_at() {
+    let lab = Lab::new().await;
+    let ask = "
+  ask:
+    uses: approval
+    with: { title: May it leave?, stages: [{ from: [legal] }], expires_in: 2d }
+";
+    let file = workflow(&lab, &format!("{ask}{}", CREATE.replace("uses:", "needs: [ask]\n    uses:")), "");
+    let _serve = lab.serve();
+    let run = start(&lab, &file);
+    lab.until("asks", |r| r["summary"] == "waiting").await;
+    let skip = |step: &str| ["runs", "skip", run.as_str(), step, "--comment", "x"].map(str::to_string);
+    let skip_of = |step: &str, code: i32, expected: &[&str]| {
+        let arguments = skip(step);
+        check(&lab, &arguments.iter().map(String::as_str).collect::<Vec<_>>(), code, expected);
+        let output = lab.output(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(!said(&output).contains("these are no outputs"), "{}", said(&output));
+    };
+    skip_of(
+        "ask",
+        2,
+        &["step `ask` is waiting", &format!("engross approvals approve {run} ask"), "engross runs cancel"],
+    );
+    skip_of("create", 2, &["step `create` is pending", "engross runs show"]);
+    assert!(lab.output(&["runs", "cancel", &run]).status.success());
+    lab.until_over(1).await;
+    skip_of("ask", 2, &["the run is over", "engross runs rerun"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_ends_a_step_as_failed_is_named() {
+    let lab = Lab::new().await;
+    let file = workflow(&lab, &CREATE.replace("mutual-nda", "no-such-template"), "");
+    let _serve = lab.serve();
+    let run = start(&lab, &file);
+    lab.until("has an incident", |r| r["summary"] == "incident").await;
+    // What does not fit is told with a way to see what would, which works for every operation.
+    check(&lab, &["runs", "skip", &run, "create", "--comment", "x"], 2, &["`engross schema juro_v2/create_contract`"]);
+    check(&lab, &["schema", "juro_v2/create_contract"], 0, &["contract_id"]);
+    let skip = ["runs", "skip", &run, "create", "--outcome", "failed", "--comment", "not wanted any more"];
+    check(&lab, &skip, 0, &["step `create` ended as `failed`"]);
+    lab.until_over(1).await;
+    check(&lab, &["runs", "show", &run], 0, &["failed (says ada@example.org): not wanted any more"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -431,6 +431,10 @@ fn words(event: &Event) -> String {
         Event::ApprovalReset { by, comment, .. } => {
             format!("{by} says that it was changed; people are asked anew{}", because(comment.as_ref()))
         }
+        // The comment is the error's message then.
+        Event::StepCompleted { outcome, error: Some(error), resolved_by: ResolvedBy::Person { by, .. }, .. } => {
+            format!("{outcome} (says {by}): {error}")
+        }
         Event::StepCompleted { outcome, error: Some(error), .. } => format!("{outcome}: {error}"),
         Event::StepCompleted { outcome, resolved_by, .. } => format!("{outcome}{}", resolved(resolved_by)),
         Event::StepInDoubt { error, .. } => format!("in doubt: {error}"),
