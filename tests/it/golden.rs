@@ -3,13 +3,14 @@
 //! `tests/golden/VERSION/NAME/` has `journal.jsonl` (one record a line, as it is stored), `plan.json` (the definition) and
 //! `expected.json` (where the run stood). New ones are made only for a new version: `ENGROSS_GOLDEN=VERSION`, set while the
 //! tests of the examples and the reference set of crash points run, writes journals; set for this one, what is expected of
-//! them. Nothing that is there is ever written again.
+//! them and their digests. Nothing that is there is ever written again.
 
 use crate::lab::{Lab, repository, text};
 use engross_core::{Event, Plan, PlanDefinition, Record, RecordHash, RunId, RunState, StepState, fold, outstanding};
 use engross_store::{Holder, SledStore, Store};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The version whose journals are to be written now.
@@ -58,6 +59,84 @@ fn without_paths(records: &[Record], folder: &Path) -> String {
 /// The store of an engine that has ended.
 fn store(lab: &Lab) -> SledStore {
     SledStore::open(&lab.path("data"), Holder::this_process("golden", engross_core::Timestamp::from_millis(0))).unwrap()
+}
+
+/// The digests of a version's files, as `sha256sum` writes and checks them. A journal and what is expected of it, changed
+/// together, would still fit each other; with this, a change of what is kept is a change of a line here as well.
+const MANIFEST: &str = "SHA256SUMS";
+
+/// The lines of a manifest that a folder would have: every file in it, by its name.
+fn digests(version: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    for folder in folders(version) {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let digest = hex(&Sha256::digest(std::fs::read(&path).unwrap()));
+            lines.push(format!("{digest}  {name}/{}", path.file_name().unwrap().to_string_lossy()));
+        }
+    }
+    lines.sort_by(|a, b| file_of(a).cmp(file_of(b)));
+    lines
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn file_of(line: &str) -> &str {
+    line.split_once("  ").map_or("", |(_, file)| file)
+}
+
+/// What of a folder is not as its manifest says.
+fn differences(manifest: &str, actual: &[String]) -> Vec<String> {
+    let digest = |line: &str| line.split_once("  ").map_or_else(String::new, |(digest, _)| digest.to_string());
+    let kept: BTreeMap<&str, String> = manifest.lines().map(|line| (file_of(line), digest(line))).collect();
+    let actual: BTreeMap<&str, String> = actual.iter().map(|line| (file_of(line), digest(line))).collect();
+    let mut found = Vec::new();
+    for file in kept.keys().chain(actual.keys()).collect::<BTreeSet<_>>() {
+        match (kept.get(file), actual.get(file)) {
+            (Some(kept), Some(actual)) if kept == actual => {}
+            (Some(_), Some(_)) => found.push(format!("{file} was changed")),
+            (Some(_), None) => found.push(format!("{file} is gone")),
+            (None, _) => found.push(format!("{file} is not in the manifest")),
+        }
+    }
+    found
+}
+
+#[test]
+fn no_golden_file_is_ever_changed() {
+    for version in folders(&repository().join("tests/golden")) {
+        let (path, actual) = (version.join(MANIFEST), digests(&version));
+        let manifest = std::fs::read_to_string(&path).unwrap_or_default();
+        let found = differences(&manifest, &actual);
+        let name = version.file_name().map(|name| name.to_string_lossy().into_owned());
+        if wanted() == name && found.iter().all(|what| what.ends_with("is not in the manifest")) {
+            std::fs::write(&path, actual.join("\n") + "\n").unwrap();
+            continue;
+        }
+        assert!(
+            found.is_empty(),
+            "{} is never rewritten, and a new file is noted with ENGROSS_GOLDEN={}: {found:#?}",
+            path.display(),
+            name.unwrap_or_default()
+        );
+    }
+}
+
+#[test]
+fn a_changed_golden_file_is_seen() {
+    let manifest = "aa  one/journal.jsonl\nbb  one/plan.json\n";
+    let check = |actual: &[&str], expected: &[&str]| {
+        let actual: Vec<String> = actual.iter().map(ToString::to_string).collect();
+        assert_eq!(differences(manifest, &actual), expected);
+    };
+    check(&["aa  one/journal.jsonl", "bb  one/plan.json"], &[]);
+    check(&["ac  one/journal.jsonl", "bb  one/plan.json"], &["one/journal.jsonl was changed"]);
+    check(&["aa  one/journal.jsonl"], &["one/plan.json is gone"]);
+    let more = ["aa  one/journal.jsonl", "bb  one/plan.json", "cc  two/plan.json"];
+    check(&more, &["two/plan.json is not in the manifest"]);
 }
 
 /// A kept journal.
