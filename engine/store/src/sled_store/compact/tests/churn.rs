@@ -25,7 +25,7 @@ const AT_ONCE: u64 = 64;
 const KEPT: u64 = 20;
 
 /// What sled takes beside that as long as the store is small. The whole million has to do without.
-const BASE_BYTES: u64 = 12 * 1024 * 1024;
+const BASE_BYTES: u64 = 8 * 1024 * 1024;
 
 #[test]
 fn after_churn_a_compaction_gives_the_space_back_and_reads_go_on_all_along() {
