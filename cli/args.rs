@@ -38,6 +38,7 @@ pub struct Args {
 pub enum Command {
     Demo(commands::demo::Demo),
     Validate(commands::validate::Validate),
+    Test(commands::test::Test),
     Explain(commands::explain::Explain),
     Plan(commands::plan::Plan),
     Graph(commands::graph::Graph),

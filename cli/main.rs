@@ -3,6 +3,7 @@
 //! - `args`: what can be asked, one file per verb in `commands/`.
 //! - `config`: `engross.yaml` with its secrets.
 //! - `host`: an engine and its server in this process; `client`: the API of one in another.
+//! - `scenarios`: the tests of workflows, played.
 //! - `ui`: the only place that prints. Data goes to stdout, everything else to stderr.
 
 mod args;
@@ -15,6 +16,7 @@ mod follow;
 mod host;
 mod offline;
 mod sandboxed;
+mod scenarios;
 mod sources;
 mod timeline;
 mod triggers;

@@ -16,6 +16,7 @@ pub mod sandbox;
 pub mod schema;
 pub mod serve;
 pub mod store;
+pub mod test;
 pub mod triggers;
 pub mod validate;
 pub mod who_approves;
@@ -40,6 +41,7 @@ pub async fn run(args: Args) -> Exit {
         match args.command {
             Command::Demo(demo) => demo::run(demo).await,
             Command::Validate(validate) => validate::run(&validate, &config),
+            Command::Test(test) => test::run(&test, &config),
             Command::Explain(explain) => explain::run(&explain),
             Command::Plan(plan) => plan::run(&plan, &config),
             Command::Graph(graph) => graph::run(&graph, &config),

@@ -9,12 +9,12 @@ use serde_json::json;
 
 /// Print JSON Schemas, for editors and programs.
 ///
-/// Without a name: the schema of workflow files, for yaml-language-server; with `policy` that of policy files, with `config` that
-/// of `engross.yaml`, with `manifest` that of a team's own providers. With the name of a step, such as `approval` or
+/// Without a name: the schema of workflow files, for yaml-language-server; with `policy` that of policy files, with `test` that of
+/// test files, with `config` that of `engross.yaml`, with `manifest` that of a team's own providers. With the name of a step, such as `approval` or
 /// `juro/create_contract`: what it takes, what it leaves, how it ends.
 #[derive(Debug, Args)]
 pub struct Schema {
-    /// `workflow`, `policy`, `config`, `manifest`, or the name of a step
+    /// `workflow`, `policy`, `test`, `config`, `manifest`, or the name of a step
     #[arg(default_value = "workflow")]
     pub name: String,
 }
@@ -36,6 +36,10 @@ pub fn run(args: &Schema, config: &Config) -> Result<Exit> {
     }
     if args.name == "policy" {
         ui::json(&engross_policy::policy_schema());
+        return Ok(exit::OK);
+    }
+    if args.name == "test" {
+        ui::json(&crate::scenarios::schema());
         return Ok(exit::OK);
     }
     if args.name == "config" {

@@ -222,8 +222,12 @@ fn schemas() -> Result<()> {
 }
 
 /// What `engross schema` is asked for, and where it is kept.
-const SCHEMAS: &[(&str, &str)] =
-    &[("policy", "policy.schema.json"), ("workflow", "workflow.schema.json"), ("config", "config.schema.json")];
+const SCHEMAS: &[(&str, &str)] = &[
+    ("policy", "policy.schema.json"),
+    ("workflow", "workflow.schema.json"),
+    ("test", "test.schema.json"),
+    ("config", "config.schema.json"),
+];
 
 fn schema(name: &str) -> Result<String> {
     let output = Command::new("cargo")
