@@ -4,8 +4,8 @@
 use super::{Held, Oracle, Violation, Watched};
 use engross_core::{PlanStep, StepId, StepState, Timestamp};
 
-/// How late a timer may be told, in milliseconds.
-const TICK_MS: u64 = 10_000;
+/// How late a timer may be told, and how long a look or the word of an end may take, in milliseconds.
+pub(super) const TICK_MS: u64 = 10_000;
 
 impl Oracle {
     pub(super) fn everything_went_on(&self, now: Timestamp) -> Held {
@@ -27,6 +27,10 @@ fn goes_on(watched: &Watched, now: Timestamp) -> Held {
     }
     if state.active().next().is_none() {
         return Err(Violation::new("I11", format!("{} is open, and nothing of it has begun", state.run)));
+    }
+    // What has just happened has its consequences in a moment.
+    if now.ms_since(state.updated_at) <= TICK_MS {
+        return Ok(());
     }
     for (step, at) in state.active() {
         match at {

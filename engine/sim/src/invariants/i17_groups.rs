@@ -1,7 +1,8 @@
 //! I17: of a group of runs, never more are at work than may be; and none waits for its turn while there is a place.
 
+use super::i11_liveness::TICK_MS;
 use super::{Held, Oracle, Violation, Watched};
-use engross_core::{Event, Record, RunId};
+use engross_core::{Event, Record, RunId, Timestamp};
 use std::collections::BTreeMap;
 
 fn name(watched: &Watched) -> Option<(&str, &str)> {
@@ -28,11 +29,15 @@ pub(super) fn check(runs: &BTreeMap<RunId, Watched>, run: &RunId, record: &Recor
 
 impl Oracle {
     /// At rest: nobody waits for a place that is free.
-    pub(super) fn every_turn_comes(&self) -> Held {
+    pub(super) fn every_turn_comes(&self, now: Timestamp) -> Held {
+        let just_now = |of: (&str, &str)| {
+            let lately = |watched: &&Watched| now.ms_since(watched.state.updated_at) <= TICK_MS;
+            self.runs.values().filter(lately).any(|watched| name(watched) == Some(of))
+        };
         for watched in self.runs.values().filter(|watched| watched.state.queued && !watched.state.status.is_over()) {
             let (Some(group), Some(of)) = (&watched.state.group, name(watched)) else { continue };
             let others = at_work(&self.runs, of);
-            if others < group.limit as usize {
+            if others < group.limit as usize && !just_now(of) {
                 let run = &watched.state.run;
                 return Err(Violation::new(
                     "I17",

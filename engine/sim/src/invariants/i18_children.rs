@@ -1,8 +1,9 @@
 //! I18: a step that starts a run ends as that run did, and not before it; no run ends while one that it started goes on; the end of
 //! a run reaches whoever waits for it; and a run is given up with the one that started it.
 
+use super::i11_liveness::TICK_MS;
 use super::{Held, Oracle, Violation, Watched};
-use engross_core::{Event, Record, ResolvedBy, RunId, RunStatus, StepState, WaitKind};
+use engross_core::{Event, Record, ResolvedBy, RunId, RunStatus, StepState, Timestamp, WaitKind};
 use std::collections::BTreeMap;
 
 /// The run that a step waits for, and whether it has started it.
@@ -65,12 +66,15 @@ pub(super) fn follow(watched: &mut Watched, record: &Record) {
 
 impl Oracle {
     /// At rest: whoever waits for a run waits for one that goes on, and one that is given up waits for none that is not.
-    pub(super) fn every_end_is_told(&self) -> Held {
+    pub(super) fn every_end_is_told(&self, now: Timestamp) -> Held {
         for (run, watched) in &self.runs {
             for (step, state) in watched.state.active() {
                 let Some((child, owned)) = awaited(Some(state)) else { continue };
                 let bad = |why: &str| Err(Violation::new("I18", format!("{run} {step}: {child} {why}")));
                 let Some(other) = self.runs.get(child).map(|other| &other.state) else { return bad("is not there") };
+                if [other, &watched.state].iter().any(|state| now.ms_since(state.updated_at) <= TICK_MS) {
+                    continue;
+                }
                 if other.status.is_over() {
                     return bad("is over, and that was not told");
                 }

@@ -13,8 +13,8 @@ impl World {
             .the_store_holds_what_it_was_given()
             .and_then(|()| self.oracle.nothing_acknowledged_is_lost(&self.disk))
             .and_then(|()| self.oracle.everything_went_on(now))
-            .and_then(|()| self.oracle.every_turn_comes())
-            .and_then(|()| self.oracle.every_end_is_told())
+            .and_then(|()| self.oracle.every_turn_comes(now))
+            .and_then(|()| self.oracle.every_end_is_told(now))
             .and_then(|()| self.oracle.every_firing_has_its_run(&self.triggers, &self.disk, now))
             .and_then(|()| self.oracle.ends_follow_the_rules());
         held.err()

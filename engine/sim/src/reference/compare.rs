@@ -4,7 +4,7 @@ use super::script::{Script, script};
 use super::{Told, driver, interpret};
 use crate::dice::Dice;
 use crate::generate::{self, Shape};
-use engross_core::{Need, Plan, PlanDefinition};
+use engross_core::{Need, Plan, PlanDefinition, PlanStep, StepId};
 use std::fmt::Write;
 
 /// A plan and what it meets.
@@ -21,6 +21,12 @@ pub struct Compared {
     pub agreed: u64,
     /// Those of them whose run is over.
     pub over: u64,
+    /// Those of them in which something was done for an item of a list, something was undone, and a run was started.
+    pub lists: u64,
+    /// See `lists`.
+    pub undone: u64,
+    /// See `lists`.
+    pub children: u64,
     /// The first case in which they do not, made small, in words.
     pub differs: Option<String>,
 }
@@ -33,9 +39,14 @@ pub fn check_reference(from: u64, count: u64) -> Compared {
         match differs(&case) {
             None => {
                 compared.agreed += 1;
-                let over =
-                    Plan::build(case.definition).is_ok_and(|p| interpret::interpret(&p, &case.script).status != "open");
-                compared.over += u64::from(over);
+                let Ok(plan) = Plan::build(case.definition) else { continue };
+                let told = interpret::interpret(&plan, &case.script);
+                let begun = || told.steps.keys().map(StepId::new);
+                let starts = |id: StepId| plan.step(&id).is_some_and(|spec| spec.child.is_some());
+                compared.over += u64::from(told.status != "open");
+                compared.lists += u64::from(begun().any(|id| PlanStep::item_of(&id).is_some()));
+                compared.undone += u64::from(begun().any(|id| PlanStep::undone_by(&id).is_some()));
+                compared.children += u64::from(begun().any(starts));
             }
             Some(_) => {
                 compared.differs = Some(words(seed, &shrink(case)));
@@ -48,7 +59,7 @@ pub fn check_reference(from: u64, count: u64) -> Compared {
 
 fn case(seed: u64) -> Option<Case> {
     let mut dice = Dice::of(seed, &["reference"]);
-    let shape = Shape { steps_max: 20, unsafe_steps: true, races: true, shared_events: false, rich: false };
+    let shape = Shape { steps_max: 20, unsafe_steps: true, races: true, shared_events: false, rich: true };
     let definition = generate::plan(&mut dice, "reference", shape).ok()?.definition().clone();
     let script = script(&mut dice, &definition.steps);
     Some(Case { definition, script })

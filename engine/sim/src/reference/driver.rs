@@ -3,14 +3,15 @@
 use super::script::{LookUp, Script, StepScript};
 use super::{Told, word};
 use crate::evaluate::Lookup;
+use crate::generate::fates::Doing;
 use crate::generate::uses;
 use crate::limits::ATTEMPT_MS_MAX;
 use crate::node::{literal, wait_of};
 use crate::reference::rules::End;
 use engross_core::{
     Command, Completion, Context, Decision, EffectClass, EffectState, ErrorClass, Event, EventId, Input, OnEvent,
-    Person, Plan, ReceivedEvent, RunId, RunState, StartRequest, StepError, StepId, StepResult, StepState, TimerId,
-    TimerKind, Timestamp, Verdict, WaitKind, advance, outstanding,
+    Person, Plan, ReceivedEvent, RunId, RunState, StartRequest, StepError, StepId, StepResult, StepState, Subscription,
+    TimerId, TimerKind, Timestamp, Verdict, Wait, WaitKind, advance, outstanding,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -19,10 +20,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 const TURNS_MAX: usize = 20_000;
 
 enum Due {
-    Back { step: StepId, attempt: u32, result: Result<StepResult, StepError> },
+    Back {
+        step: StepId,
+        attempt: u32,
+        result: Result<StepResult, StepError>,
+    },
     Timer(TimerId, Timestamp),
     Happens(StepId),
     Decide(StepId, Person, Verdict),
+    Does(StepId, Doing),
+    /// The run that a step started has been given up.
+    GivenUp(StepId),
     Cancel,
 }
 
@@ -37,7 +45,11 @@ struct Driver<'a> {
     acted: BTreeSet<String>,
     looks: BTreeMap<StepId, usize>,
     happened: BTreeSet<StepId>,
+    given_up: BTreeSet<StepId>,
 }
+
+/// How the runs are called that steps start.
+const CHILD: &str = "run of ";
 
 /// What the core makes of a plan and a script.
 pub(super) fn drive(plan: &Plan, script: &Script) -> Result<Told, String> {
@@ -52,6 +64,7 @@ pub(super) fn drive(plan: &Plan, script: &Script) -> Result<Told, String> {
         acted: BTreeSet::new(),
         looks: BTreeMap::new(),
         happened: BTreeSet::new(),
+        given_up: BTreeSet::new(),
     };
     for (step, of) in &script.steps {
         if let Some(at) = of.happens_at {
@@ -111,6 +124,11 @@ impl Driver<'_> {
                 for (after, by, verdict) in answers {
                     self.plan_at(self.now + after, Due::Decide(step.clone(), by, verdict));
                 }
+                let long = self.plan.step(step).is_some_and(|spec| literal(&spec.with, "long").is_some());
+                let doings = self.of(step).filter(|_| long).map(|of| of.doings.clone()).unwrap_or_default();
+                for (after, doing) in doings {
+                    self.plan_at(self.now + after, Due::Does(step.clone(), doing));
+                }
             }
         }
         self.state = Some(turn.state);
@@ -128,7 +146,16 @@ impl Driver<'_> {
                 let ms = u64::try_from(at.as_millis()).unwrap_or(0);
                 self.plan_at(ms, Due::Timer(timer.clone(), *at));
             }
-            Command::Subscribe { .. } | Command::CancelRun { .. } => {}
+            Command::CancelRun { run, .. } => {
+                let step = StepId::new(run.as_str().strip_prefix(CHILD).unwrap_or(""));
+                let takes = self.of(&step).map_or(0, |of| of.given_up_in);
+                self.plan_at(self.now + takes, Due::GivenUp(step));
+            }
+            // It is alone in its group.
+            Command::Subscribe { subscription, .. } if subscription.topic == Subscription::QUEUE => {
+                self.give(Input::Admit);
+            }
+            Command::Subscribe { .. } => {}
         }
     }
 
@@ -150,11 +177,31 @@ impl Driver<'_> {
             Due::Happens(step) => {
                 self.happened.insert(step.clone());
                 let spec = self.plan.step(&step).map(|spec| spec.uses.as_str());
-                let told = spec == Some(uses::EVENT) || self.of(&step).is_some_and(|of| of.told);
+                let told = matches!(spec, Some(uses::EVENT | uses::RUN)) || self.of(&step).is_some_and(|of| of.told);
                 if told {
                     let event = self.event(&step);
                     self.give(Input::EventMatched { step, event });
                 }
+            }
+            Due::GivenUp(step) => {
+                if self.happened.insert(step.clone()) {
+                    self.given_up.insert(step.clone());
+                    let event = self.event(&step);
+                    self.give(Input::EventMatched { step, event });
+                }
+            }
+            Due::Does(step, doing) => {
+                let comment = None;
+                self.give(match doing {
+                    Doing::Decide(by, verdict, shown) => {
+                        let decision = Decision { subject_sha256: shown, ..Decision::new(by, verdict, self.wall()) };
+                        Input::Decision { step, decision }
+                    }
+                    Doing::HandOn(by, to) => Input::Delegate { step, by, to, comment },
+                    Doing::Change(subject_sha256) => {
+                        Input::SubjectChanged { step, subject_sha256, by: Person::new("rita"), comment }
+                    }
+                });
             }
             Due::Decide(step, by, verdict) => {
                 let decision = Decision::new(by, verdict, self.wall());
@@ -190,13 +237,19 @@ impl Driver<'_> {
         }
         let (input, maybe, deadline) = (input.clone(), *maybe_done, *deadline);
         let (Some(spec), Some(of)) = (self.plan.step(step).cloned(), self.of(step).cloned()) else { return };
+        if spec.uses == uses::RUN {
+            self.give(Input::EffectIntending { step: step.clone(), attempt });
+            let run = RunId::new(format!("{CHILD}{step}"));
+            let wait = Wait { kind: WaitKind::Run { run, owned: true }, deadline: None };
+            return self.back(of.parks_after, step, attempt, Ok(StepResult::Parked(wait)));
+        }
         if spec.uses != uses::ACT {
             // The wait begins when the attempt comes back.
             let parked = Timestamp::from_millis(self.wall().as_millis().saturating_add_unsigned(of.parks_after));
             let wait = wait_of(&spec, &self.script.requester, &input, parked);
             return self.back(of.parks_after, step, attempt, Ok(StepResult::Parked(wait)));
         }
-        let done = Completion::new("succeeded", json!({ "object": "o" }));
+        let done = Completion::new("succeeded", of.outputs());
         let error = |class| StepError::new(class, "driver", "driver");
         if maybe && spec.effect == EffectClass::Reconcilable {
             let looks = self.looks.entry(step.clone()).or_default();
@@ -238,7 +291,7 @@ impl Driver<'_> {
         let lost = || StepError::new(ErrorClass::Transient, "driver", "driver").maybe_done();
         let result = match &scripted.error {
             _ if scripted.takes > budget => Err(lost()),
-            None => Ok(StepResult::Done(Completion::new("succeeded", json!({ "object": "o" })))),
+            None => Ok(StepResult::Done(Completion::new("succeeded", of.outputs()))),
             Some(error) => Err(error.clone()),
         };
         let result = match result {
@@ -261,8 +314,12 @@ impl Driver<'_> {
                 self.give(Input::EventMatched { step: step.clone(), event });
                 return;
             }
-            let state = self.of(step).map_or("signed", |of| of.state);
-            seen = Some(Completion::new(state, json!({ "object": "o" })));
+            let of = self.of(step);
+            seen = Some(match wait.kind {
+                WaitKind::Run { .. } if self.given_up.contains(step) => Completion::new("failed", Value::Null),
+                WaitKind::Run { .. } => Completion::new(of.map_or("failed", |of| of.run_ends), Value::Null),
+                _ => Completion::new(of.map_or("signed", |of| of.state), json!({ "object": "o" })),
+            });
         }
         self.give(Input::CheckFinished { step: step.clone(), check, result: Ok(seen), random: u32::MAX });
     }

@@ -20,19 +20,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How a step went: how it stands, since when, and whether its effect happened.
 #[derive(Clone, Debug)]
-struct Course {
-    end: End,
-    at: u64,
-    acted: bool,
+pub(super) struct Course {
+    pub(super) end: End,
+    pub(super) at: u64,
+    pub(super) acted: bool,
 }
 
 /// A run as the rules have it.
 pub(super) struct Interpreter<'a> {
-    plan: &'a Plan,
-    script: &'a Script,
+    pub(super) plan: &'a Plan,
+    pub(super) script: &'a Script,
     /// When the run is given up, if it is.
-    cut: Option<u64>,
-    courses: BTreeMap<String, Course>,
+    pub(super) cut: Option<u64>,
+    pub(super) courses: BTreeMap<String, Course>,
 }
 
 /// How the run ends.
@@ -42,25 +42,31 @@ pub(super) fn interpret(plan: &Plan, script: &Script) -> Told {
         (Some(cancel), Some(timeout)) => Some(cancel.min(timeout)),
         (cancel, timeout) => cancel.or(timeout),
     };
-    let natural = Interpreter::run(plan, script, None);
-    let ended_by_itself = natural.over_at().is_some_and(|at| cut.is_none_or(|cut| at <= cut));
-    if cut.is_none() || ended_by_itself {
-        let status = rules::verdict(plan, &natural.ends());
-        return natural.tell(status);
-    }
-    let given_up = Interpreter::run(plan, script, cut);
-    let by_timeout = cut == timeout;
-    let status = if by_timeout { RunStatus::Failed } else { RunStatus::Cancelled };
-    let over = given_up.over_at().is_some();
-    given_up.tell(over.then_some(status))
+    let mut run = Interpreter::run(plan, script, None);
+    let ended_by_itself = run.over_at().is_some_and(|at| cut.is_none_or(|cut| at <= cut));
+    let status = if cut.is_none() || ended_by_itself {
+        rules::verdict(plan, &run.ends())
+    } else {
+        run = Interpreter::run(plan, script, cut);
+        let by_timeout = cut == timeout;
+        Some(if by_timeout { RunStatus::Failed } else { RunStatus::Cancelled })
+    };
+    let over = run.over_at();
+    let undone = match (status, over) {
+        (Some(RunStatus::Failed | RunStatus::Cancelled), Some(at)) => run.undo(at),
+        _ => true,
+    };
+    run.tell(status.filter(|_| over.is_some() && undone))
 }
 
 impl<'a> Interpreter<'a> {
     fn run(plan: &'a Plan, script: &'a Script, cut: Option<u64>) -> Self {
         let mut run = Self { plan, script, cut, courses: BTreeMap::new() };
         for step in &plan.definition().steps {
-            let course = run.course(step);
+            let mut items = Vec::new();
+            let course = run.course(step, &mut items);
             run.courses.extend(course.map(|course| (step.id.to_string(), course)));
+            run.courses.extend(items);
         }
         run
     }
@@ -75,7 +81,7 @@ impl<'a> Interpreter<'a> {
         ends.collect::<Option<Vec<u64>>>()?.into_iter().max()
     }
 
-    fn ends(&self) -> Ends {
+    pub(super) fn ends(&self) -> Ends {
         self.courses.iter().map(|(id, course)| (id.clone(), course.end.clone())).collect()
     }
 
@@ -98,8 +104,8 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    /// How a step goes; none when it never begins and is never skipped.
-    fn course(&self, step: &PlanStep) -> Option<Course> {
+    /// How a step goes, and the items that it is done for; none when it never begins and is never skipped.
+    fn course(&self, step: &PlanStep, items: &mut Vec<(String, Course)>) -> Option<Course> {
         let skipped = |at| Some(Course { end: End::Skipped, at, acted: false });
         let begins = self.needs_decided(step);
         match (begins, self.cut) {
@@ -107,7 +113,7 @@ impl<'a> Interpreter<'a> {
             (None, Some(cut)) => skipped(cut),
             (None, None) => None,
             (Some((false, at)), _) => skipped(at),
-            (Some((true, at)), _) => Some(self.begun(step, at)),
+            (Some((true, at)), _) => Some(self.begun(step, at, items)),
         }
     }
 
@@ -136,7 +142,7 @@ impl<'a> Interpreter<'a> {
         Some((false, never.into_iter().map(|(_, at)| at).max().unwrap_or(0)))
     }
 
-    fn begun(&self, step: &PlanStep, at: u64) -> Course {
+    fn begun(&self, step: &PlanStep, at: u64, items: &mut Vec<(String, Course)>) -> Course {
         let scope = rules::scope(self.plan, &self.ends_by(at), &self.script.inputs);
         let failed = || self.failed(step, at, false);
         match step.condition.as_ref().map(|condition| Lookup.evaluate(condition, &scope)) {
@@ -144,20 +150,50 @@ impl<'a> Interpreter<'a> {
             Some(Ok(Value::Bool(false))) => return Course { end: End::Skipped, at, acted: false },
             Some(_) => return failed(),
         }
-        if step.with.value(&Lookup, &scope).is_err() {
-            return failed();
+        match step.foreach.as_deref() {
+            Some(foreach) => self.for_each(step, foreach, &scope, at, items),
+            None => self.done(step, step.id.as_str(), &scope, at),
         }
-        let Some(script) = self.script.steps.get(step.id.as_str()) else { return failed() };
-        if step.uses == uses::ACT { self.act(step, script, at) } else { self.wait(step, script, at) }
+    }
+
+    /// What comes of a step, or of an item of one, that is done under this name.
+    pub(super) fn done(&self, step: &PlanStep, id: &str, scope: &Value, at: u64) -> Course {
+        let script = self.script.steps.get(id).filter(|_| step.with.value(&Lookup, scope).is_ok());
+        let Some(script) = script else { return self.failed(step, at, false) };
+        match step.uses.as_str() {
+            uses::ACT => self.act(step, script, at),
+            uses::RUN => self.child(step, script, at),
+            _ => self.wait(step, script, at),
+        }
+    }
+
+    /// A run of another workflow: it is started before it can be given up, and takes its time to end then.
+    fn child(&self, step: &PlanStep, script: &StepScript, begun: u64) -> Course {
+        let from = begun + script.parks_after;
+        let by_itself = script.happens_at.map(|at| at.max(from));
+        let given_up = self.cut.map(|cut| cut.max(from) + script.given_up_in);
+        let acted = false;
+        match (by_itself, given_up) {
+            (Some(at), given_up) if given_up.is_none_or(|given_up| at <= given_up) => match script.run_ends {
+                "failed" if self.given_up_by(at) => Course { end: End::Cancelled, at, acted },
+                "failed" => self.failed(step, at, acted),
+                how => Course { end: End::Outcome(how.to_string(), Value::Null), at, acted },
+            },
+            (_, Some(at)) => Course { end: End::Cancelled, at, acted },
+            (_, None) => Course { end: End::Open, at: begun, acted },
+        }
     }
 
     /// The end of a step that failed: a person has to mend it, unless the file says what its failure means or a step is there for
     /// that failure. A run that is given up calls nobody.
-    fn failed(&self, step: &PlanStep, at: u64, acted: bool) -> Course {
+    ///
+    /// Of an item, it depends on the others whether a person is called.
+    pub(super) fn failed(&self, step: &PlanStep, at: u64, acted: bool) -> Course {
         let mut needs = self.plan.definition().steps.iter().flat_map(|s| &s.needs).flat_map(Need::refs);
         let needed = needs.any(|one| one.step == step.id && one.on == On::Outcome("failed".into()));
         let failed = Course { end: End::Outcome("failed".to_string(), Value::Null), at, acted };
-        if step.on_error != OnError::Incident || needed || self.given_up_by(at) {
+        let is_item = PlanStep::item_of(&step.id).is_some();
+        if is_item || step.on_error != OnError::Incident || needed || self.given_up_by(at) {
             return failed;
         }
         match self.cut {
@@ -166,7 +202,7 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    fn given_up_by(&self, at: u64) -> bool {
+    pub(super) fn given_up_by(&self, at: u64) -> bool {
         self.cut.is_some_and(|cut| cut < at)
     }
 
@@ -177,6 +213,9 @@ impl<'a> Interpreter<'a> {
         let deadline = step.timeout_ms.map(|ms| from + ms);
         let ended = match step.uses.as_str() {
             uses::SLEEP => number("for_ms").map(|ms| (from + ms, "succeeded")),
+            uses::APPROVAL if literal(&step.with, "long").is_some() => {
+                super::asked::decided(step, script, from, &self.script.requester)
+            }
             uses::APPROVAL => decided(step, script, from, &self.script.requester),
             uses::EVENT => first(script.happens_at.map(|at| (at.max(from), "received")), deadline),
             _ => {
@@ -198,12 +237,17 @@ impl<'a> Interpreter<'a> {
     }
 
     /// Attempts, one after the other, until one ends the step or no more may follow.
-    fn act(&self, step: &PlanStep, script: &StepScript, begun: u64) -> Course {
+    pub(super) fn act(&self, step: &PlanStep, script: &StepScript, begun: u64) -> Course {
         let deadline = step.timeout_ms.map(|ms| begun + ms);
         let mut now = Acting { at: begun, number: 1, looks: 0, acted: false, maybe: false };
         loop {
             let error = match self.attempt(step, script, deadline, &mut now) {
-                Ok(course) => return course,
+                Ok(mut course) => {
+                    if let End::Outcome(_, outputs @ Value::Object(_)) = &mut course.end {
+                        *outputs = script.outputs();
+                    }
+                    return course;
+                }
                 Err(error) => error,
             };
             if let Some(course) = self.after_a_failure(step, deadline, &mut now, &error) {

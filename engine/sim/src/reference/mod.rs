@@ -1,14 +1,17 @@
 //! The reference interpreter: what a plan and a script come to, computed naively from the language's rules, and compared with what
 //! the core makes of them.
 //!
-//! [`rules`] are the rules of joins and ends, which the invariants use as well; `interpret` computes a run without events; `driver`
-//! lets the core do the same run event by event; `compare` draws the cases and makes a failing one small.
+//! [`rules`] are the rules of joins and ends, which the invariants use as well; `interpret` computes a run without events, with
+//! `items` for lists, `asked` for what people are asked, and `undo` for what is undone; `driver` lets the core do the same run event by event; `compare` draws the cases and makes a failing one small.
 
+mod asked;
 mod compare;
 mod driver;
 mod interpret;
+mod items;
 pub(crate) mod rules;
 mod script;
+mod undo;
 
 pub use compare::{Compared, check_reference};
 

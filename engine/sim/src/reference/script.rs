@@ -1,7 +1,7 @@
 //! What a run's steps will meet: the script that the core and the reference interpreter are both given.
 
 use crate::dice::Dice;
-use crate::generate::fates::{PEOPLE, STRANGER};
+use crate::generate::fates::{Doing, KEYS, PEOPLE, STRANGER, doings, list};
 use crate::generate::uses;
 use crate::limits::{ATTEMPT_MS_MAX, DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use engross_core::{EffectState, ErrorClass, Person, PlanStep, StepError, Verdict};
@@ -38,6 +38,14 @@ pub struct StepScript {
     pub state: &'static str,
     /// Whether a webhook tells.
     pub told: bool,
+    /// What people do about it besides, and how long after it asked, for an approval that takes long.
+    pub doings: Vec<(u64, Doing)>,
+    /// The list that it leaves.
+    pub list: Value,
+    /// How the run ends that it starts.
+    pub run_ends: &'static str,
+    /// How long that run takes to end when it is given up.
+    pub given_up_in: u64,
 }
 
 /// One attempt to act.
@@ -63,6 +71,11 @@ pub enum LookUp {
 }
 
 impl StepScript {
+    /// What its effect leaves.
+    pub fn outputs(&self) -> Value {
+        json!({ "object": "o", "list": self.list })
+    }
+
     /// Attempt number `n`, from 1.
     pub fn attempt(&self, n: u32) -> &Attempt {
         let at = (n as usize).saturating_sub(1).min(self.attempts.len().saturating_sub(1));
@@ -84,8 +97,23 @@ pub fn script(dice: &mut Dice, steps: &[PlanStep]) -> Script {
         inputs: json!({ "order": 7, "flag0": true, "flag1": dice.percent(50), "flag2": dice.percent(80) }),
         requester: Person::new(if dice.percent(50) { PEOPLE[0] } else { "rita@sales.example" }),
         cancel_at: dice.percent(25).then(|| dice.range(SECOND_MS, 3 * DAY_MS)),
-        steps: steps.iter().map(|step| (step.id.to_string(), of_step(dice, step))).collect(),
+        steps: steps.iter().flat_map(|step| of_all(dice, step)).collect(),
     }
+}
+
+/// Of a step of the file: of itself, of what undoes it, and the same for each item that it may be done for.
+fn of_all(dice: &mut Dice, step: &PlanStep) -> Vec<(String, StepScript)> {
+    let mut acting = vec![(step.id.clone(), step)];
+    if let Some(foreach) = &step.foreach {
+        let keys = KEYS.iter().map(ToString::to_string).chain((0..KEYS.len()).map(|index| index.to_string()));
+        acting.extend(keys.map(|key| (PlanStep::item(&step.id, &key), &foreach.each)));
+    }
+    let mut undone = Vec::new();
+    for (id, step) in &acting {
+        undone.extend(step.compensate.as_deref().map(|undoing| (PlanStep::undoing(id), undoing)));
+    }
+    acting.extend(undone);
+    acting.into_iter().map(|(id, step)| (id.to_string(), of_step(dice, step))).collect()
 }
 
 fn of_step(dice: &mut Dice, step: &PlanStep) -> StepScript {
@@ -113,6 +141,10 @@ fn of_step(dice: &mut Dice, step: &PlanStep) -> StepScript {
         happens_at: dice.percent(80).then(|| dice.range(1, 3 * DAY_MS)),
         state: if dice.percent(80) { "signed" } else { "declined" },
         told: dice.percent(60),
+        doings: doings(dice),
+        list: list(dice),
+        run_ends: ["succeeded", "succeeded", "stopped", "failed"][usize::try_from(dice.below(4)).unwrap_or(0)],
+        given_up_in: dice.range(1, HOUR_MS),
     }
 }
 

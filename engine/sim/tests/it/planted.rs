@@ -1,6 +1,6 @@
 //! Each planted bug is found within a few seeds, and by the invariant that is there for it.
 
-use engross_sim::{Bug, Options, corpus, simulate};
+use engross_sim::{Bug, Options, simulate};
 
 /// Seeds within which every planted bug must show.
 const SEEDS_MAX: u64 = 150;
@@ -69,7 +69,7 @@ fn a_look_that_is_believed_too_soon_lets_an_effect_happen_twice() {
 
 #[test]
 fn a_look_that_is_dated_by_its_answer_lets_an_effect_happen_twice() {
-    check_among(Bug::LookDatedByAnswer, "I2", corpus().into_iter());
+    check_among(Bug::LookDatedByAnswer, "I2", 440..470);
 }
 
 #[test]
