@@ -56,6 +56,7 @@ fn check(place: &Path, path: &Path) -> Result<(), String> {
 fn every_broken_file_says_what_is_wrong() {
     let place = tempfile::tempdir().unwrap();
     std::fs::write(place.path().join("engross.yaml"), CONFIG).unwrap();
+    crate::policies::beside(place.path());
     let files = files();
     assert!(files.len() >= 60, "there are only {} broken files", files.len());
     let failures: Vec<String> = files.iter().filter_map(|path| check(place.path(), path).err()).collect();
@@ -86,6 +87,7 @@ fn every_code_of_the_compiler_has_a_broken_file() {
 fn all(format: &str) -> String {
     let place = tempfile::tempdir().unwrap();
     std::fs::write(place.path().join("engross.yaml"), CONFIG).unwrap();
+    crate::policies::beside(place.path());
     std::fs::create_dir(place.path().join("all")).unwrap();
     for path in files() {
         std::fs::copy(&path, place.path().join("all").join(path.file_name().unwrap())).unwrap();

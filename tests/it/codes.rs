@@ -98,6 +98,7 @@ fn pages_have_the_titles_of_the_tables_and_all_their_parts() {
 fn examples_show_what_they_say_and_their_corrections_do_not() {
     let place = tempfile::tempdir().unwrap();
     std::fs::write(place.path().join("engross.yaml"), CONFIG).unwrap();
+    crate::policies::beside(place.path());
     let folder = place.path().join("examples");
     std::fs::create_dir(&folder).unwrap();
     let mut wrong = BTreeSet::new();

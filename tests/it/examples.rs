@@ -10,16 +10,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// What an example needs around it: a lab with connections to every provider, and somebody who serves drafts and takes mail.
-struct Stage {
-    lab: Lab,
+pub(crate) struct Stage {
+    pub(crate) lab: Lab,
     office: Office,
 }
 
 /// A run of an example on a stage.
-struct Play<'a> {
-    stage: &'a Stage,
+pub(crate) struct Play<'a> {
+    pub(crate) stage: &'a Stage,
     name: String,
-    run: String,
+    pub(crate) run: String,
     serve: Running,
 }
 
@@ -33,7 +33,7 @@ impl Drop for Play<'_> {
 }
 
 impl Stage {
-    async fn new(auto_sign: AutoSign) -> Self {
+    pub(crate) async fn new(auto_sign: AutoSign) -> Self {
         let lab = Lab::with(auto_sign, Faults::default()).await;
         let base = format!("http://{}", lab.sandbox.addr());
         let key = "{ env: JURO_API_KEY }";
@@ -57,7 +57,7 @@ impl Stage {
     }
 
     /// Starts an example, whose text may be changed first.
-    fn start(&self, name: &str, inputs: &Value, change: impl Fn(String) -> String) -> Play<'_> {
+    pub(crate) fn start(&self, name: &str, inputs: &Value, change: impl Fn(String) -> String) -> Play<'_> {
         let path = format!("workflows/{name}.yaml");
         let text_of_it = change(std::fs::read_to_string(repository().join(&path)).unwrap());
         self.lab.write(&path, &text_of_it);
@@ -78,12 +78,12 @@ impl Stage {
 }
 
 impl Play<'_> {
-    async fn view(&self) -> Value {
+    pub(crate) async fn view(&self) -> Value {
         self.stage.lab.get(&format!("/runs/{}", self.run)).await.unwrap()
     }
 
     /// Waits until the run says so, and gives what was looked for.
-    async fn until<T>(&self, what: &str, find: impl Fn(&Value) -> Option<T>) -> T {
+    pub(crate) async fn until<T>(&self, what: &str, find: impl Fn(&Value) -> Option<T>) -> T {
         let began = Instant::now();
         loop {
             let view = self.view().await;
@@ -96,11 +96,11 @@ impl Play<'_> {
     }
 
     /// Waits until a step waits for its provider.
-    async fn waits_in(&self, id: &str) {
+    pub(crate) async fn waits_in(&self, id: &str) {
         self.until(&format!("waited in {id}"), |view| (step(view, id)["state"] == "waiting").then_some(())).await;
     }
 
-    async fn over(&self) -> Value {
+    pub(crate) async fn over(&self) -> Value {
         self.until("ended", |view| {
             (!["running", "cancelling", "compensating"].contains(&view["status"].as_str()?)).then(|| view.clone())
         })
@@ -113,7 +113,7 @@ impl Play<'_> {
             .await
     }
 
-    fn stored(&self, view: &Value, output: &str) -> Vec<u8> {
+    pub(crate) fn stored(&self, view: &Value, output: &str) -> Vec<u8> {
         let path = view["outputs"][output]["path"].as_str().unwrap_or_else(|| panic!("nothing is stored: {view:#}"));
         std::fs::read(self.stage.lab.path("files").join(path)).unwrap()
     }
@@ -185,11 +185,11 @@ fn hook(lab: &Lab, connection: &str) -> String {
     format!("http://{}/hooks/{connection}/hook-token-of-the-tests", lab.listen)
 }
 
-fn step<'a>(view: &'a Value, id: &str) -> &'a Value {
+pub(crate) fn step<'a>(view: &'a Value, id: &str) -> &'a Value {
     view["steps"].as_array().unwrap().iter().find(|s| s["id"] == id).unwrap_or(&Value::Null)
 }
 
-fn outcome<'a>(view: &'a Value, id: &str) -> &'a str {
+pub(crate) fn outcome<'a>(view: &'a Value, id: &str) -> &'a str {
     step(view, id)["outcome"].as_str().unwrap_or("none")
 }
 
@@ -241,7 +241,7 @@ async fn an_nda_that_nobody_approves_is_withdrawn() {
     assert_eq!(stage.lab.sandbox.counters().signing_requests, 0);
 }
 
-fn changed(text: &str, from: &str, to: &str) -> String {
+pub(crate) fn changed(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "the example has no `{from}` any more");
     text.replacen(from, to, 1)
 }

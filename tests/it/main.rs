@@ -20,6 +20,7 @@ mod kill;
 mod lab;
 mod many_kills;
 mod own_providers;
+mod order_and_sync;
 mod policies;
 mod power_cut;
 mod serve;

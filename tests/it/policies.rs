@@ -2,6 +2,18 @@
 
 use crate::lab::{Lab, repository, text};
 use serde_json::{Value, json};
+use std::path::Path;
+
+/// Puts policies beside a folder of workflows: the example, and one that cannot be asked.
+pub(crate) fn beside(place: &Path) {
+    let folder = place.join("policies");
+    std::fs::create_dir(&folder).unwrap();
+    let example = "order_approval.policy.yaml";
+    std::fs::copy(repository().join("policies").join(example), folder.join(example)).unwrap();
+    let in_doubt = "schema: engross/policy/v1\nname: in_doubt\ninputs: { value: { type: number } }\n\
+                    rules: [{ when: { value: '< 10' }, stages: [{ from: [legal] }] }]\n";
+    std::fs::write(folder.join("in_doubt.policy.yaml"), in_doubt).unwrap();
+}
 
 /// The exit code and what is printed to stdout and to stderr.
 fn who_approves(lab: &Lab, given: &str, more: &[&str]) -> (Option<i32>, String, String) {

@@ -38,6 +38,16 @@ pub trait Catalog {
         Vec::new()
     }
 
+    /// The file of the policy that the file at `from` means by `name`.
+    fn policy(&self, _from: &str, _name: &str) -> Option<SourceFile> {
+        None
+    }
+
+    /// The names of all policies that the file at `from` can ask, for "did you mean".
+    fn policies(&self, _from: &str) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether a connection leads to a sandbox rather than to a live system; nothing where that is not known.
     fn is_sandbox(&self, _connection: &str) -> Option<bool> {
         None

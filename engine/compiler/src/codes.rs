@@ -53,6 +53,8 @@ codes! {
     CHILD_BROKEN = "E0261", "a workflow that is to be started has mistakes";
     STARTS_ITSELF = "E0262", "workflows start each other in a circle";
     TOO_MANY_LEVELS = "E0263", "workflows start each other over too many levels";
+    UNKNOWN_POLICY = "E0264", "a policy that is to be asked is not known";
+    POLICY_BROKEN = "E0265", "a policy that is to be asked has mistakes";
     PLAN = "E0298", "the plan cannot be built";
     TOO_MANY_FINDINGS = "E0299", "there are more findings than are shown";
     TEMPLATE_SYNTAX = "E0301", "a template is not well formed";

@@ -8,13 +8,13 @@ use crate::model::{self, Workflow};
 use crate::plan;
 use crate::rules::triggers::Trigger;
 use crate::rules::{
-    absent, advice, children, connections, cycles, edges, expressions, foreach, input_schemas, mixed, needs,
+    absent, advice, approvals, children, connections, cycles, edges, expressions, foreach, input_schemas, mixed, needs,
     operations, reach, references, secrets, triggers, waits, with,
 };
 use crate::templates;
 use crate::typing::schema_of;
 use crate::unit::Unit;
-use engross_core::{Plan, StepSpec};
+use engross_core::Plan;
 use engross_source::{Diagnostic, Limits, Node, SourceFile, load};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -45,8 +45,8 @@ pub fn compile(file: &SourceFile, catalog: &dyn Catalog) -> Result<Compiled, Vec
     compile_in(file, &Family::new(catalog)).map(|(compiled, _)| compiled)
 }
 
-/// The same for one of a family.
-pub(crate) fn compile_in(file: &SourceFile, family: &Family<'_>) -> Result<(Compiled, Facts), Vec<Diagnostic>> {
+/// The same for one of a family, with what it is to the one that starts it, if one does.
+pub(crate) fn compile_in(file: &SourceFile, family: &Family<'_>) -> Result<(Compiled, Option<Facts>), Vec<Diagnostic>> {
     let root = load(file, &Limits::default()).map_err(|mut found| {
         cap(&mut found);
         found
@@ -66,7 +66,7 @@ fn check<'a>(
     root: &'a Node,
     family: &'a Family<'_>,
     findings: &mut Findings<'a>,
-) -> Option<(Plan, Vec<Trigger>, Facts)> {
+) -> Option<(Plan, Vec<Trigger>, Option<Facts>)> {
     let workflow = model::read(root, findings)?;
     family.enter(workflow.name);
     let unit = resolve(workflow, family, findings);
@@ -89,7 +89,7 @@ fn check<'a>(
     if findings.has_errors() {
         return None;
     }
-    let facts = facts(&unit, &edges);
+    let facts = family.is_started_by_another().then(|| facts(&unit, &edges));
     Some((plan::build(unit, edges, connections, findings)?, triggers, facts))
 }
 
@@ -100,10 +100,11 @@ fn resolve<'a>(workflow: Workflow<'a>, family: &'a Family<'_>, findings: &mut Fi
     let templates = templates::collect(&workflow, findings);
     let specs = operations::resolve(&workflow, catalog, findings);
     let children = children::resolve(&workflow, &specs, family, findings);
-    let promises: BTreeMap<usize, StepSpec> = children
-        .iter()
-        .filter_map(|(step, child)| Some((*step, children::promise((*specs.get(*step)?)?, child))))
-        .collect();
+    let policies = approvals::policies(&workflow, &specs, catalog, findings);
+    let mut promises = approvals::promises(&workflow, &specs, &policies);
+    promises.extend(
+        children.iter().filter_map(|(step, child)| Some((*step, children::promise((*specs.get(*step)?)?, child)))),
+    );
     let outputs: Vec<Option<Cow<'a, Value>>> = specs
         .iter()
         .zip(&templates.withs)
@@ -129,8 +130,20 @@ fn resolve<'a>(workflow: Workflow<'a>, family: &'a Family<'_>, findings: &mut Fi
     let positions: BTreeMap<&str, usize> =
         workflow.steps.iter().enumerate().map(|(index, step)| (step.key.text.as_str(), index)).collect();
     let items = BTreeMap::new();
-    let mut unit =
-        Unit { catalog, workflow, templates, specs, children, promises, wholes, items, positions, inputs, outputs };
+    let mut unit = Unit {
+        catalog,
+        workflow,
+        templates,
+        specs,
+        children,
+        policies,
+        promises,
+        wholes,
+        items,
+        positions,
+        inputs,
+        outputs,
+    };
     unit.items = foreach::items(&unit);
     unit
 }

@@ -23,7 +23,7 @@ pub(crate) fn build(
     let pointers = templates_of_withs(&unit);
     let wholes: Vec<Option<Vec<OutcomeSpec>>> =
         (0..unit.workflow.steps.len()).map(|step| Some(unit.wholes.get(&step)?.outcomes.clone())).collect();
-    let Unit { catalog, workflow, templates, specs, children, inputs, .. } = unit;
+    let Unit { catalog, workflow, templates, specs, children, policies, inputs, .. } = unit;
     let foreach = templates.foreach.into_iter().zip(wholes);
     let mut steps: Vec<PlanStep> = Vec::with_capacity(workflow.steps.len());
     let parts = templates.withs.into_iter().zip(templates.conditions).zip(edges).zip(connections).zip(pointers);
@@ -48,7 +48,7 @@ pub(crate) fn build(
             compensate: None,
             foreach: None,
             child: children.get(&index).map(|child| Box::new(child.definition.clone())),
-            policy: None,
+            policy: policies.get(&index).and_then(|table| serde_json::to_value(table).ok()).map(Box::new),
         };
         steps.push(match (foreach, whole, &step.foreach) {
             (Some(templates), Some(outcomes), Some(written)) => {

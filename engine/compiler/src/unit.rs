@@ -6,6 +6,7 @@ use crate::findings::Findings;
 use crate::model::Workflow;
 use crate::templates::{Place, Site, Templates};
 use engross_core::{Need, StepSpec};
+use engross_policy::PolicyTable;
 use engross_source::Span;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -22,7 +23,10 @@ pub(crate) struct Unit<'a> {
     pub(crate) specs: Vec<Option<&'a StepSpec>>,
     /// The workflow that a step starts, where it can be had.
     pub(crate) children: BTreeMap<usize, Rc<Child>>,
-    /// The promises of those that start a workflow: what they take and leave is that workflow's.
+    /// The decision table that an approval asks, where it can be had.
+    pub(crate) policies: BTreeMap<usize, PolicyTable>,
+    /// The promises of those that say more than their operation's own: what they take and leave is another workflow's, a policy's
+    /// or a form's.
     pub(crate) promises: BTreeMap<usize, StepSpec>,
     /// The promise of the whole, for each step that is done for a list of items.
     pub(crate) wholes: BTreeMap<usize, StepSpec>,

@@ -9,6 +9,7 @@
 mod codes;
 mod condition;
 mod coverage;
+mod given;
 pub mod limits;
 mod load;
 mod reader;

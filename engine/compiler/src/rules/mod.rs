@@ -6,6 +6,7 @@
 
 pub(crate) mod absent;
 pub(crate) mod advice;
+pub(crate) mod approvals;
 pub(crate) mod children;
 pub(crate) mod connections;
 pub(crate) mod cycles;

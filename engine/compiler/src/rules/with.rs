@@ -26,8 +26,9 @@ pub(crate) fn check(unit: &Unit<'_>, findings: &mut Findings<'_>) {
     let mut validators: BTreeMap<(&str, &str), Option<Validator>> = BTreeMap::new();
     for (index, (step, templates)) in unit.workflow.steps.iter().zip(&templates).enumerate() {
         let Some(spec) = unit.spec(index).filter(|_| !step.with_misspelt) else { continue };
-        // What starts a workflow takes what that one takes.
-        let of = unit.children.get(&index).map_or("", |child| child.definition.name.as_str());
+        // What starts a workflow takes what that one takes, and what asks a policy what that one does.
+        let child = unit.children.get(&index).map(|child| child.definition.name.as_str());
+        let of = child.or_else(|| unit.policies.get(&index).map(|table| table.name.as_str())).unwrap_or_default();
         let validator = validators.entry((&spec.uses, of)).or_insert_with(|| match validator(&spec.input) {
             Ok(validator) => Some(validator),
             Err(error) => {

@@ -10,7 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use engross_core::{Person, RunId};
-use engross_runtime::{Found, RunView, StartOptions, WorkflowFiles, WorkflowFolders, name_of, timeline};
+use engross_runtime::{Found, RunView, StartOptions, WorkflowFiles, WorkflowFolders, is_policy, name_of, timeline};
 use engross_source::{SourceFile, diagnostic};
 use engross_store::RunQuery;
 use serde_json::json;
@@ -18,21 +18,39 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
-/// The workflows that another may start: those that were brought along, and those of the server's folder. The path of a file
+/// The workflows that another may start, and the policies that it may ask: those that were brought along, and those of the
+/// server's folder. The path of a file
 /// that is brought says nothing about this machine's folders.
 struct Beside {
     brought: Vec<SourceFile>,
     folder: WorkflowFolders,
 }
 
+impl Beside {
+    fn brought(&self, policies: bool) -> impl Iterator<Item = &SourceFile> {
+        self.brought.iter().filter(move |file| is_policy(file.path()) == policies)
+    }
+}
+
+fn is_named(file: &SourceFile, name: &str) -> bool {
+    name_of(file).is_some_and(|of| of == name)
+}
+
 impl WorkflowFiles for Beside {
     fn find(&self, from: &str, name: &str) -> Option<SourceFile> {
-        let brought = self.brought.iter().find(|file| name_of(file).is_some_and(|of| of == name));
-        brought.cloned().or_else(|| self.folder.find(from, name))
+        self.brought(false).find(|file| is_named(file, name)).cloned().or_else(|| self.folder.find(from, name))
     }
 
     fn names(&self, from: &str) -> Vec<String> {
-        self.brought.iter().filter_map(name_of).chain(self.folder.names(from)).collect()
+        self.brought(false).filter_map(name_of).chain(self.folder.names(from)).collect()
+    }
+
+    fn policy(&self, from: &str, name: &str) -> Option<SourceFile> {
+        self.brought(true).find(|file| is_named(file, name)).cloned().or_else(|| self.folder.policy(from, name))
+    }
+
+    fn policies(&self, from: &str) -> Vec<String> {
+        self.brought(true).filter_map(name_of).chain(self.folder.policies(from)).collect()
     }
 }
 
