@@ -4,13 +4,16 @@ use crate::{beside, sources, ui};
 use anyhow::Result;
 use engross_compiler::{Catalog, compile};
 use engross_runtime::{Engine, RegistryCatalog, TriggeredWorkflow, WorkflowFolders};
-use engross_source::Diagnostic;
+use engross_source::{Diagnostic, Limits, SourceFile};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// The pause between two looks at the folder.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
+
+/// The key of a workflow under which its triggers stand.
+const TRIGGERS: &str = "triggers";
 
 /// What tells a file from what it was: when it was written, and how long it is.
 type Stamp = (Option<SystemTime>, u64);
@@ -25,7 +28,8 @@ pub struct Folder {
 pub struct Loaded {
     /// The workflows that can be compiled.
     pub workflows: Vec<TriggeredWorkflow>,
-    /// The files that cannot, with what is wrong, in words.
+    /// The files that cannot and have triggers, with what is wrong, in words. Of a file without, nobody expects that it starts
+    /// anything.
     pub broken: Vec<(PathBuf, String)>,
 }
 
@@ -48,16 +52,28 @@ pub fn load(folder: &Path, catalog: &dyn Catalog) -> Result<Loaded> {
         };
         match compile(&file, catalog) {
             Ok(compiled) => loaded.workflows.push(TriggeredWorkflow { file, compiled }),
-            Err(found) => loaded.broken.push((path, words(&found))),
+            Err(found) if has_triggers(&file) => loaded.broken.push((path, words(&found))),
+            Err(_) => {}
         }
     }
     Ok(loaded)
 }
 
+/// Whether a file that cannot be compiled would start runs by itself. Where it is not even YAML, its lines tell.
+fn has_triggers(file: &SourceFile) -> bool {
+    match engross_source::load(file, &Limits::default()) {
+        Ok(root) => root.get(TRIGGERS).is_some(),
+        Err(_) => file.text().lines().any(|line| line.strip_prefix(TRIGGERS).is_some_and(|rest| rest.starts_with(':'))),
+    }
+}
+
 fn words(found: &[Diagnostic]) -> String {
     let errors = found.iter().filter(|finding| finding.severity == engross_source::Severity::Error);
     let first = errors.clone().next().map_or("", |finding| finding.message.as_str());
-    format!("{} mistakes, the first: {first}; `engross validate` shows them all", errors.count())
+    match errors.count() {
+        1 => format!("{first}; `engross validate` shows where"),
+        several => format!("{several} mistakes, the first: {first}; `engross validate` shows them all"),
+    }
 }
 
 /// Says which files cannot be compiled, so that nothing they should start is awaited in vain.
@@ -119,4 +135,23 @@ fn stamps(folder: &Path) -> BTreeMap<PathBuf, Stamp> {
         Err(_) => (None, 0),
     };
     files.into_iter().map(|path| (path.clone(), stamp(&path))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_triggers;
+    use engross_source::SourceFile;
+
+    #[test]
+    fn a_file_that_starts_nothing_is_told_from_one_that_should() {
+        for (text, expected) in [
+            ("name: a\nsteps: {}\n", false),
+            ("name: a\ntriggers: []\nstepss: {}\n", true),
+            ("name: a\nsteps: { x: { with: { triggers: 1 } } }\n", false),
+            ("name: a\ntriggers:\n  - { every: 1d }\nsteps: [\n", true),
+            ("name: a\nsteps: [\n", false),
+        ] {
+            assert_eq!(has_triggers(&SourceFile::new("a.yaml", text)), expected, "{text}");
+        }
+    }
 }
