@@ -1,37 +1,35 @@
 //! What a workflow is to one that starts it: what a run of it leaves, whether it may stop, and how large it is.
 
-use crate::expr::Segment;
+use crate::expr::{Reference, Segment};
 use crate::family::Facts;
+use crate::limits::SCHEMA_PARTS_MAX;
 use crate::model;
-use crate::rules::{needs, values, waits};
+use crate::rules::{needs, reach, values, waits};
 use crate::templates::Place;
 use crate::typing::or_null;
 use crate::unit::{Edge, Unit};
-use engross_core::{Need, On, OnError, OutcomeKind};
+use engross_core::{NeedRef, On, OnError, OutcomeKind};
 use engross_source::yaml::Entry;
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What the workflow is to one that starts it.
 pub(crate) fn facts(unit: &Unit<'_>, edges: &[Vec<Edge>]) -> Facts {
-    let maybe_skipped = maybe_skipped(unit, edges);
+    let skipped = maybe_skipped(unit, edges);
+    let mut of_skipped: BTreeSet<&str> = BTreeSet::new();
+    for site in &unit.templates.sites {
+        let (Place::Output, Some(Segment::Key(name))) = (site.place, site.path.first()) else { continue };
+        let mut references = site.text.expressions.iter().flat_map(|expression| &expression.references);
+        if references.any(|reference| is_of(unit, reference, &skipped)) {
+            of_skipped.insert(name);
+        }
+    }
+    let mut parts = SCHEMA_PARTS_MAX;
     let output = |entry: &Entry| {
-        let schema = values::schema_of_node(unit, Place::Output, &entry.value);
-        let mut sites = unit.templates.sites.iter().filter(|site| {
-            site.place == Place::Output
-                && matches!(site.path.first(), Some(Segment::Key(name)) if *name == entry.key.text)
-        });
-        let of_skipped = sites.any(|site| {
-            let references = site.text.expressions.iter().flat_map(|expression| &expression.references);
-            references.into_iter().any(|reference| match reference.path().as_slice() {
-                [Segment::Key(root), Segment::Key(id), ..] if root == "steps" => {
-                    let step = unit.positions.get(id.as_str());
-                    step.is_none_or(|step| maybe_skipped.contains(step))
-                }
-                _ => false,
-            })
-        });
-        (entry.key.text.clone(), if of_skipped { or_null(&schema) } else { schema })
+        let schema = values::schema_of_node(unit, &entry.value, &mut parts);
+        let name = entry.key.text.clone();
+        let schema = if of_skipped.contains(name.as_str()) { or_null(&schema) } else { schema };
+        (name, schema)
     };
     let properties: Map<String, Value> = unit.workflow.outputs.iter().map(output).collect();
     let required: Vec<&String> = properties.keys().collect();
@@ -52,28 +50,34 @@ pub(crate) fn facts(unit: &Unit<'_>, edges: &[Vec<Edge>]) -> Facts {
     }
 }
 
-/// The steps that a run may end well without: those with an `if` and those on one of several ways. That every other step may fail
-/// too is not counted, since a run does not end well then.
-fn maybe_skipped(unit: &Unit<'_>, edges: &[Vec<Edge>]) -> BTreeSet<usize> {
-    let aside = |index: usize, step: &model::Step<'_>| {
-        let own = edges.get(index).into_iter().flatten();
-        let plain = |edge: &Edge| match (&edge.need, edge.targets.as_slice()) {
-            (Need::One(need), [(target, _)]) => need.on == On::Outcome(needs::good(unit, *target)),
-            _ => false,
-        };
-        step.condition.is_some() || step.on_error == OnError::Continue || !own.into_iter().all(plain)
-    };
-    let mut found: BTreeSet<usize> =
-        unit.workflow.steps.iter().enumerate().filter(|(index, step)| aside(*index, step)).map(|(at, _)| at).collect();
-    let mut open: Vec<usize> = found.iter().copied().collect();
-    let mut needed_by: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (step, own) in edges.iter().enumerate() {
-        for (target, _) in own.iter().flat_map(|edge| &edge.targets) {
-            needed_by.entry(*target).or_default().push(step);
+/// Whether a reference is to one of these steps.
+fn is_of(unit: &Unit<'_>, reference: &Reference, steps: &BTreeSet<usize>) -> bool {
+    match reference.path().as_slice() {
+        [Segment::Key(root), Segment::Key(id), ..] if root == "steps" => {
+            unit.positions.get(id.as_str()).is_none_or(|step| steps.contains(step))
         }
+        _ => false,
     }
-    while let Some(step) = open.pop() {
-        open.extend(needed_by.get(&step).into_iter().flatten().copied().filter(|next| found.insert(*next)));
+}
+
+/// The steps that a run may end well without: those with an `if`, those on one of several ways, and what needs them. That any
+/// other step may end badly is not counted, since then the run does too.
+fn maybe_skipped(unit: &Unit<'_>, edges: &[Vec<Edge>]) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    for index in reach::order(edges).unwrap_or_default() {
+        let aside = |need: &NeedRef, target: usize| {
+            found.contains(&target) || matches!(&need.on, On::Outcome(name) if *name != needs::good(unit, target))
+        };
+        let missed = |edge: &Edge| {
+            let mut named = edge.need.refs().iter().zip(&edge.targets);
+            // Of several ways, one is enough.
+            named.all(|(need, (target, _))| aside(need, *target))
+        };
+        let step = unit.workflow.steps.get(index);
+        let by_itself = step.is_some_and(|step| step.condition.is_some() || step.on_error == OnError::Continue);
+        if by_itself || edges.get(index).is_some_and(|own| own.iter().any(missed)) {
+            found.insert(index);
+        }
     }
     found
 }

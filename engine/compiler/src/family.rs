@@ -16,6 +16,8 @@ use std::rc::Rc;
 /// A workflow that can be started by another.
 pub(crate) struct Child {
     pub(crate) definition: PlanDefinition,
+    /// What each step that starts it adds to a plan.
+    pub(crate) bytes: usize,
     pub(crate) facts: Facts,
 }
 
@@ -30,6 +32,14 @@ pub(crate) struct Facts {
     pub(crate) levels: usize,
     /// The steps of all of them.
     pub(crate) steps: usize,
+}
+
+impl Child {
+    fn new(definition: PlanDefinition, facts: Facts) -> Self {
+        let bytes = |value: serde_json::Result<Vec<u8>>| value.map_or(usize::MAX, |bytes| bytes.len());
+        let of_plan = bytes(serde_json::to_vec(&definition));
+        Self { bytes: of_plan.saturating_add(bytes(serde_json::to_vec(&facts.outputs))), definition, facts }
+    }
 }
 
 /// Why a workflow cannot be had.
@@ -83,6 +93,11 @@ impl<'c> Family<'c> {
         self.chain.borrow_mut().pop();
     }
 
+    /// Whether what is compiled now is so because another starts it.
+    pub(crate) fn is_started_by_another(&self) -> bool {
+        !self.chain.borrow().is_empty()
+    }
+
     /// The workflow that the file at `from` means by `name`.
     pub(crate) fn find(&self, from: &str, name: &str) -> Result<Rc<Child>, Trouble> {
         let found = self.look(from, name);
@@ -123,9 +138,11 @@ impl<'c> Family<'c> {
                 let compiled = compile_in(&file, self);
                 let leads = std::mem::replace(&mut *self.leads.borrow_mut(), outer);
                 let found = match (compiled, leads) {
-                    (Ok((compiled, facts)), _) => {
-                        Ok(Rc::new(Child { definition: compiled.plan.definition().clone(), facts }))
+                    (Ok((compiled, Some(facts))), _) => {
+                        Ok(Rc::new(Child::new(compiled.plan.definition().clone(), facts)))
                     }
+                    // It is one that another starts, so that its facts are there.
+                    (Ok((_, None)), _) => return Err(Trouble::Left),
                     (Err(_), Some(Trouble::Circle(names))) => Err((file.path().to_owned(), Some(names))),
                     (Err(_), Some(deep)) => return Err(deep),
                     (Err(_), None) => Err((file.path().to_owned(), None)),

@@ -41,14 +41,18 @@ pub const TRIGGERS_MAX: usize = 32;
 /// Characters of the type of an event that starts runs; a longer one could not be sent.
 pub const EVENT_TYPE_CHARS_MAX: usize = 2_000;
 
+/// What the workflows that one starts may add to its plan, in bytes: each step that starts one holds all of that.
+pub const CHILDREN_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// Workflow files that are compiled for one that starts them, at whatever level.
 pub const COMPILED_CHILDREN_MAX: usize = 256;
 
 /// Items of a list that are under way at once where a file does not say.
 pub const ITEMS_PARALLEL_DEFAULT: u32 = 8;
 
-/// Parts of a schema that are copied when what it refers to is written out; behind them it allows anything.
-pub const SCHEMA_PARTS_MAX: usize = 10_000;
+/// Parts of schemas that are copied to type the items of all lists of a file, and as many for the outputs of one step or
+/// workflow; behind them anything is allowed.
+pub const SCHEMA_PARTS_MAX: usize = 50_000;
 
 /// Names listed in a hint when none of them is near.
 pub const NAMES_LISTED_MAX: usize = 12;

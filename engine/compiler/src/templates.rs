@@ -9,6 +9,7 @@ use crate::findings::Findings;
 use crate::model::{TriggerKind, Workflow, WrittenTrigger};
 use engross_core::{Expr, Template};
 use engross_source::{Node, Span, Value};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Where a template stands.
@@ -97,6 +98,8 @@ impl Site<'_> {
 /// All of them, and the expressions they are part of.
 pub(crate) struct Templates<'a> {
     pub(crate) sites: Vec<Site<'a>>,
+    /// The position of the site at each node, by where that is in memory.
+    by_node: BTreeMap<usize, usize>,
     pub(crate) title: Option<Expr>,
     pub(crate) key: Option<Template>,
     pub(crate) group: Option<Expr>,
@@ -109,6 +112,13 @@ pub(crate) struct Templates<'a> {
     pub(crate) outputs: Vec<(&'a str, Expr)>,
     /// For each trigger.
     pub(crate) triggers: Vec<TriggerTemplates>,
+}
+
+impl<'a> Templates<'a> {
+    /// The site that a node is, if it holds a template.
+    pub(crate) fn site_of(&self, node: &Node) -> Option<&Site<'a>> {
+        self.sites.get(*self.by_node.get(&std::ptr::from_ref(node).addr())?)
+    }
 }
 
 /// The expressions of one `foreach`.
@@ -160,7 +170,9 @@ pub(crate) fn collect<'a>(workflow: &Workflow<'a>, findings: &mut Findings<'a>) 
         .collect();
     let triggers =
         workflow.triggers.iter().enumerate().map(|(index, trigger)| reader.trigger(index, trigger)).collect();
-    Templates { sites: reader.sites, title, key, group, withs, conditions, foreach, outputs, triggers }
+    let by_node =
+        reader.sites.iter().enumerate().map(|(at, site)| (std::ptr::from_ref(site.node).addr(), at)).collect();
+    Templates { sites: reader.sites, by_node, title, key, group, withs, conditions, foreach, outputs, triggers }
 }
 
 struct Reader<'a, 'f> {

@@ -11,7 +11,6 @@ mod settings;
 mod step;
 mod triggers;
 
-pub(crate) use foreach::Foreach;
 pub(crate) use needs::{NeedItem, NeedName};
 pub(crate) use step::Step;
 pub(crate) use triggers::{Kind as TriggerKind, Trigger as WrittenTrigger};

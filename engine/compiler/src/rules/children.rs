@@ -3,6 +3,7 @@
 use crate::codes;
 use crate::family::{Child, Family, Trouble};
 use crate::findings::{Findings, listed};
+use crate::limits::CHILDREN_BYTES_MAX;
 use crate::model::{Step, Workflow};
 use engross_core::StepSpec;
 use engross_core::limits::{CHILD_LEVELS_MAX, STEPS_MAX};
@@ -23,20 +24,27 @@ pub(crate) fn resolve(
     findings: &mut Findings<'_>,
 ) -> BTreeMap<usize, Rc<Child>> {
     let mut children = BTreeMap::new();
-    let mut steps = workflow.steps.len();
+    let (mut steps, mut bytes) = (workflow.steps.len(), 0_usize);
     for (index, (step, spec)) in workflow.steps.iter().zip(specs).enumerate() {
         let is_one = spec.is_some_and(|spec| spec.uses == WORKFLOW);
         let Some((name, span)) = is_one.then(|| name(step, findings)).flatten() else { continue };
         match family.find(findings.file.path(), name) {
             Ok(child) => {
-                let before = steps;
+                let fitted = steps <= STEPS_MAX && bytes <= CHILDREN_BYTES_MAX;
                 steps = steps.saturating_add(child.facts.steps);
-                if before <= STEPS_MAX && steps > STEPS_MAX {
-                    let message = format!("with all that it starts, the workflow has more than {STEPS_MAX} steps");
+                bytes = bytes.saturating_add(child.bytes);
+                if steps <= STEPS_MAX && bytes <= CHILDREN_BYTES_MAX {
+                    children.insert(index, child);
+                } else if fitted {
+                    let more = if steps > STEPS_MAX {
+                        format!("{STEPS_MAX} steps")
+                    } else {
+                        format!("{CHILDREN_BYTES_MAX} bytes")
+                    };
+                    let message = format!("with all that it starts, the workflow has more than {more}");
                     let hint = "start fewer workflows from one, or the same one with `foreach`".to_owned();
                     findings.report(codes::TOO_MANY_STEPS, span, message, Some(hint));
                 }
-                children.insert(index, child);
             }
             Err(trouble) => report(workflow.name, name, span, trouble, findings),
         }

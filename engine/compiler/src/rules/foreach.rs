@@ -5,7 +5,7 @@ use super::values::schema_of_node;
 use crate::codes;
 use crate::expr::{Segment, has_marker};
 use crate::findings::Findings;
-use crate::model::Foreach;
+use crate::limits::SCHEMA_PARTS_MAX;
 use crate::templates::Place;
 use crate::typing::{Found, follow, or_null, standalone};
 use crate::unit::{Item, Unit};
@@ -13,14 +13,14 @@ use engross_core::limits::{ITEM_KEY_BYTES_MAX, ITEMS_MAX};
 use engross_core::{EffectClass, OutcomeKind, OutcomeSpec, StepKind, StepSpec};
 use engross_source::{Node, Value as Yaml};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The promise of a step that is done for each item, from that of its operation and the schema of what that leaves.
 pub(crate) fn whole(spec: &StepSpec, output: &Value) -> StepSpec {
     let well: Vec<&OutcomeSpec> =
         spec.outcomes.iter().filter(|o| matches!(o.kind, OutcomeKind::Good | OutcomeKind::Neutral)).collect();
     let names: Vec<&str> = well.iter().map(|outcome| outcome.name.as_str()).collect();
-    let output = standalone(output, output);
+    let output = standalone(output, output, &mut { SCHEMA_PARTS_MAX });
     let left = match (well.iter().any(|o| o.outputs), well.iter().all(|o| o.outputs)) {
         (false, _) => json!({}),
         (true, true) => output,
@@ -62,31 +62,36 @@ pub(crate) fn whole(spec: &StepSpec, output: &Value) -> StepSpec {
 
 /// What `item` is in each step that is done for one.
 pub(crate) fn items(unit: &Unit<'_>) -> BTreeMap<usize, Item> {
-    let foreach = unit.workflow.steps.iter().enumerate().filter_map(|(at, step)| Some((at, step.foreach.as_ref()?)));
-    foreach.map(|(at, foreach)| (at, item(unit, at, foreach))).collect()
-}
-
-fn item(unit: &Unit<'_>, step: usize, foreach: &Foreach<'_>) -> Item {
-    let mut site = unit.templates.sites.iter().filter(|site| site.place == Place::Items(step));
-    let of_answer = site.any(|site| {
-        let references = site.text.expressions.iter().flat_map(|expression| &expression.references);
-        references.into_iter().any(|r| matches!(r.path().first(), Some(Segment::Key(root)) if root != "inputs"))
-    });
-    let list = foreach.items.map_or_else(|| json!({}), |node| schema_of_node(unit, Place::Items(step), node));
-    let schema = match follow(&list, &list, &Segment::Index(0)) {
-        Found::Schema(schema) => schema.clone(),
-        Found::Anything | Found::Nothing(_) | Found::NoParts(_) => json!({}),
-    };
-    Item { schema, of_answer, written: foreach.items.is_some_and(|items| items.as_sequence().is_some()) }
+    let mut of_answers = BTreeSet::new();
+    for site in &unit.templates.sites {
+        let Place::Items(step) = site.place else { continue };
+        let mut references = site.text.expressions.iter().flat_map(|expression| &expression.references);
+        if references.any(|r| matches!(r.path().first(), Some(Segment::Key(root)) if root != "inputs")) {
+            of_answers.insert(step);
+        }
+    }
+    let mut parts = SCHEMA_PARTS_MAX;
+    let mut items = BTreeMap::new();
+    for (index, step) in unit.workflow.steps.iter().enumerate() {
+        let Some(foreach) = &step.foreach else { continue };
+        let list = foreach.items.map_or_else(|| json!({}), |node| schema_of_node(unit, node, &mut parts));
+        let schema = match follow(&list, &list, &Segment::Index(0)) {
+            Found::Schema(schema) => schema.clone(),
+            Found::Anything | Found::Nothing(_) | Found::NoParts(_) => json!({}),
+        };
+        let written = foreach.items.is_some_and(|items| items.as_sequence().is_some());
+        items.insert(index, Item { schema, of_answer: of_answers.contains(&index), written });
+    }
+    items
 }
 
 /// Checks every `foreach`.
 pub(crate) fn check(unit: &Unit<'_>, findings: &mut Findings<'_>) {
-    for (index, step) in unit.workflow.steps.iter().enumerate() {
+    for step in &unit.workflow.steps {
         let Some(foreach) = &step.foreach else { continue };
         let list = foreach.items.and_then(|items| list(items, findings));
         if let Some(key) = foreach.key {
-            self::key(unit, index, key, list, findings);
+            self::key(unit, key, list, findings);
         }
     }
 }
@@ -119,14 +124,14 @@ fn list<'a>(node: &'a Node, findings: &mut Findings<'_>) -> Option<&'a [Node]> {
     }
 }
 
-fn key(unit: &Unit<'_>, step: usize, node: &Node, items: Option<&[Node]>, findings: &mut Findings<'_>) {
+fn key(unit: &Unit<'_>, node: &Node, items: Option<&[Node]>, findings: &mut Findings<'_>) {
     let hint = || Some("refer to what tells the items apart: `key: \"{{ item.id }}\"`".to_owned());
     if node.as_mapping().is_some() || node.as_sequence().is_some() || node.as_bool().is_some() || node.is_null() {
         let message = format!("the key of an item is a text or a number, and this is {}", node.kind_name());
         findings.report(codes::FOREACH_KEY, node.span, message, hint());
         return;
     }
-    let site = unit.templates.sites.iter().find(|site| site.place == Place::ItemKey(step));
+    let site = unit.templates.site_of(node);
     let references = site.into_iter().flat_map(|site| &site.text.expressions).flat_map(|e| &e.references);
     let of_item = references
         .into_iter()

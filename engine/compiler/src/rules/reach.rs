@@ -33,7 +33,7 @@ pub(crate) fn check(unit: &Unit<'_>, edges: &[Vec<Edge>], findings: &mut Finding
 }
 
 /// Every step after those it needs; nothing when they go round in circles.
-fn order(edges: &[Vec<Edge>]) -> Option<Vec<usize>> {
+pub(crate) fn order(edges: &[Vec<Edge>]) -> Option<Vec<usize>> {
     let mut open: Vec<usize> = vec![0; edges.len()];
     let mut needed_by: Vec<Vec<usize>> = vec![Vec::new(); edges.len()];
     for (step, own) in edges.iter().enumerate() {

@@ -1,7 +1,6 @@
 //! Schemas of values whose parts the file writes out or refers to, put together from the schemas of those parts.
 
 use super::walk::types;
-use crate::limits::SCHEMA_PARTS_MAX;
 use serde_json::{Map, Value, json};
 
 /// The schema of a list of values of these schemas.
@@ -60,12 +59,10 @@ pub(crate) fn or_null(schema: &Value) -> Value {
     }
 }
 
-/// A schema that stands alone: what it refers to in `root` is written out. Behind a bound it allows anything, as where it
-/// refers to itself.
-pub(crate) fn standalone(root: &Value, schema: &Value) -> Value {
-    let mut parts = SCHEMA_PARTS_MAX;
-    let mut open = Vec::new();
-    copy(root, schema, &mut open, &mut parts)
+/// A schema that stands alone: what it refers to in `root` is written out. It takes from `parts`, and when there are none left it
+/// allows anything, as where it refers to itself.
+pub(crate) fn standalone(root: &Value, schema: &Value, parts: &mut usize) -> Value {
+    copy(root, schema, &mut Vec::new(), parts)
 }
 
 /// Recursion follows the schema, and each reference only once on the way.
@@ -120,9 +117,10 @@ mod tests {
             "properties": { "first": { "$ref": "#/$defs/node" } },
         });
         assert_eq!(
-            standalone(&root, &root),
+            standalone(&root, &root, &mut 100),
             json!({ "properties": { "first": { "type": "object", "properties": { "next": {}, "name": { "type": "string" } } } } })
         );
+        assert_eq!(standalone(&root, &root, &mut 3), json!({ "properties": { "first": {} } }));
         assert_eq!(
             or_null(&json!({ "type": "string" })),
             json!({ "anyOf": [{ "type": "string" }, { "type": "null" }] })

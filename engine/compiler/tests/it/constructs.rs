@@ -429,12 +429,70 @@ fn a_workflow_that_cannot_be_had_is_said_and_why() {
 }
 
 #[test]
-fn a_plan_does_not_grow_beyond_its_bound_by_what_it_starts() {
+fn a_plan_does_not_grow_beyond_its_bounds_by_what_it_starts() {
+    let check = |leaf: &str, starts: usize, expected: &str| {
+        let starts: String =
+            (0..starts).map(|n| format!("  s{n}: {{ uses: workflow, with: {{ name: leaf }} }}\n")).collect();
+        let found = said(&catalog_with(&[("leaf", leaf)]), &format!("steps:\n{starts}"));
+        let hint = "start fewer workflows from one, or the same one with `foreach`";
+        assert_eq!(found, [format!("E0207 with all that it starts, the workflow has more than {expected} ({hint})")]);
+    };
     let many: String = (0..1_200).map(|n| format!("  s{n}: {{ uses: set, with: {{}} }}\n")).collect();
-    let leaf = format!("steps:\n{many}");
-    let starts: String = (0..9).map(|n| format!("  s{n}: {{ uses: workflow, with: {{ name: leaf }} }}\n")).collect();
-    let catalog = catalog_with(&[("leaf", &leaf)]);
-    let found = said(&catalog, &format!("steps:\n{starts}"));
-    let expected = "E0207 with all that it starts, the workflow has more than 10000 steps (start fewer workflows from one, or the same one with `foreach`)";
-    assert_eq!(found, [expected]);
+    check(&format!("steps:\n{many}"), 9, "10000 steps");
+    let long = format!("steps: {{ s: {{ uses: set, with: {{ text: {} }} }} }}\n", "x".repeat(200_000));
+    check(&long, 50, "8388608 bytes");
+}
+
+#[test]
+fn outputs_of_a_workflow_may_be_null_only_where_a_run_ends_well_without_their_step() {
+    let child = "inputs: { n: { type: integer } }
+steps:
+  create: { uses: juro/create_contract, with: { template_id: t, name: NDA } }
+  signed: { uses: juro/await_fully_signed, needs: [create], with: { contract_id: \"{{ steps.create.outputs.contract_id }}\" }, timeout: 3d }
+  late: { uses: set, needs: [signed.timed_out], with: { at: x } }
+  on_time: { uses: set, needs: [signed], with: { at: x } }
+  joined: { uses: set, needs: [{ any: [late, on_time] }], with: { at: x } }
+  maybe: { uses: set, if: \"{{ inputs.n > 1 }}\", with: { at: x } }
+  behind: { uses: set, needs: [maybe], with: { at: x } }
+outputs:
+  created: \"{{ steps.create.outputs.contract_id }}\"
+  joined: \"{{ steps.joined.outputs.at }}\"
+  late: \"{{ steps.late.outputs.at }}\"
+  behind: \"{{ steps.behind.outputs.at }}\"
+";
+    let catalog = catalog_with(&[("child", child)]);
+    let nullable: Vec<&str> = ["created", "joined", "late", "behind"]
+        .into_iter()
+        .filter(|name| {
+            let found = said(
+                &catalog,
+                &format!(
+                    "steps:
+  sub: {{ uses: workflow, with: {{ name: child, inputs: {{ n: 1 }} }} }}
+  stop: {{ uses: notify, needs: [sub.stopped], with: {{ text: x }} }}
+  tell: {{ uses: notify, with: {{ text: \"{{{{ steps.sub.outputs.{name} | upper }}}}\" }} }}
+"
+                ),
+            );
+            assert!(found.iter().all(|line| line.starts_with("W0405 this may be null")), "{found:?}");
+            !found.is_empty()
+        })
+        .collect();
+    // What `set` leaves is text as it is written here.
+    assert_eq!(nullable, ["late", "behind"]);
+}
+
+#[test]
+fn many_lists_of_one_large_type_are_checked_in_time() {
+    let fields: String = (0..2_000).map(|n| format!("f{n}: {{ type: string }}, ")).collect();
+    let steps: String = (0..2_000)
+        .map(|n| format!("  s{n}: {{ uses: set, foreach: {{ items: \"{{{{ inputs.l }}}}\", key: \"{{{{ index }}}}\" }}, with: {{}} }}\n"))
+        .collect();
+    let text = format!(
+        "inputs: {{ l: {{ type: array, items: {{ type: object, properties: {{ {fields} }} }} }} }}\nsteps:\n{steps}"
+    );
+    let began = std::time::Instant::now();
+    assert_eq!(said(&catalog(), &text), [""; 0]);
+    // Far from what a slow machine needs, and far below what a cost for each step and field would be.
+    assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
 }
