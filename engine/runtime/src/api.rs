@@ -5,7 +5,7 @@ use crate::limits::{RUNS_PER_PAGE, TEXT_CHARS_MAX};
 use crate::mask::Mask;
 use crate::turn::Begun;
 use crate::view::{self, ApprovalView, RunView};
-use crate::{Error, Found, fits};
+use crate::{Error, Found, fits, people};
 use engross_compiler::{Compiled, validate_inputs};
 use engross_core::{
     Decision, Expr, Input, Person, Plan, PlanStep, Record, RunId, StartRequest, StepId, Subscription, Verdict,
@@ -72,6 +72,11 @@ impl Engine {
         };
         let run = self.inner.ids.run(self.inner.clock.now());
         asks_by_name(&plan, &how.requester)?;
+        let strangers = people::unknown(plan.definition(), &self.inner.directory);
+        if !strangers.is_empty() {
+            let hint = "add the group to `people:` of engross.yaml, or name people by their addresses";
+            return Err(Error::BadRequest(format!("{}; {hint}", strangers.join("; "))));
+        }
         let start = fits::Start {
             plan: &plan,
             run: &run,

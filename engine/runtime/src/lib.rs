@@ -4,6 +4,7 @@
 //! - `dispatch`: carries out attempts and looks, under each connection's limit.
 //! - `fits`: whether what a step gets fits its operation, before an attempt and, as far as can be told, before the run.
 //! - `folders`: the workflows of folders by their names, for those that start others.
+//! - `people`: whether everybody whom a workflow names is known, before a run.
 //! - `sweeper`: the due index made into inputs. There is no other timer.
 //! - `inbox`: events from outside, kept before they are acknowledged, and matched after.
 //! - `feeds`: what providers have sent, read again, for the webhooks that were lost.
@@ -38,6 +39,7 @@ pub mod limits;
 pub mod look;
 mod mask;
 mod mend;
+mod people;
 mod quota;
 mod recovery;
 mod sweeper;
@@ -50,7 +52,7 @@ pub use catalog::{Beside, RegistryCatalog, WorkflowFiles};
 pub use clock::{Clock, Ids, SystemClock, SystemIds};
 pub use engine::{Engine, Options, Published};
 pub use error::{Error, HookError};
-pub use folders::{WorkflowFolders, name_of};
+pub use folders::{WorkflowFolders, is_policy, name_of};
 pub use found::{Found, Unreadable};
 pub use inbox::Accepted;
 pub use mend::{Said, Word};
