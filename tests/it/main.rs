@@ -19,6 +19,7 @@ mod incidents;
 mod kill;
 mod lab;
 mod many_kills;
+mod order_and_sync;
 mod own_providers;
 mod policies;
 mod power_cut;
