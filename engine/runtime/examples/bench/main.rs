@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a measurement that cannot go on says so")]
 
 mod bare;
+mod compare;
 mod hooks;
 mod parked;
 mod raw;
@@ -16,14 +17,18 @@ mod world;
 
 use report::{Report, Row};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 
-const HELP: &str = "cargo xtask bench [--quick] [--only steps|alone|webhook|parked] [--format json] [--write]
+const HELP: &str =
+    "cargo xtask bench [--quick] [--only steps|alone|webhook|parked] [--format json] [--write] [--compare]
 
   --quick         under three minutes
   --only NAME     only this measurement; steps, alone, webhook or parked
   --format json   the rows as JSON
   --write         writes docs/bench.md
+  --compare       fails when a ratio is much worse than in docs/bench.md, also when it is measured once more
 ";
 
 /// What is asked for.
@@ -32,6 +37,7 @@ struct Asked {
     only: Option<String>,
     json: bool,
     write: bool,
+    compare: bool,
 }
 
 impl Asked {
@@ -45,9 +51,9 @@ impl Asked {
     }
 }
 
-fn main() {
+fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
-    let mut asked = Asked { quick: false, only: None, json: false, write: false };
+    let mut asked = Asked { quick: false, only: None, json: false, write: false, compare: false };
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--quick" => asked.quick = true,
@@ -55,9 +61,16 @@ fn main() {
             "--format" => asked.json = args.next().as_deref() == Some("json"),
             "--only" => asked.only = args.next(),
             "--write" => asked.write = true,
+            "--compare" => asked.compare = true,
             // A child that opens what its parent has built: a process of its own has a memory of its own.
-            "--open" => return parked::child(&args.next().unwrap(), Path::new(&args.next().unwrap())),
-            _ => return report::print(HELP),
+            "--open" => {
+                parked::child(&args.next().unwrap(), Path::new(&args.next().unwrap()));
+                return ExitCode::SUCCESS;
+            }
+            _ => {
+                report::print(HELP);
+                return if matches!(arg.as_str(), "--help" | "-h") { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+            }
         }
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -66,6 +79,30 @@ fn main() {
         std::fs::write(root().join("docs/bench.md"), report.markdown()).unwrap();
     }
     report::print(&if asked.json { report.json() } else { report.table() });
+    if asked.compare && !is_as_fast(&asked, &report, &runtime) {
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+/// Whether nothing is much slower than in the committed table. A machine that was busy for a while is given a second try: what
+/// is too slow in both is told.
+fn is_as_fast(asked: &Asked, first: &Report, runtime: &Runtime) -> bool {
+    let table = std::fs::read_to_string(root().join("docs/bench.md")).unwrap();
+    let whole = asked.only.is_none();
+    let found = compare::compare(first.rows(), &table, whole);
+    if found.is_empty() {
+        report::complain("no ratio is much worse than in docs/bench.md");
+        return true;
+    }
+    report::complain(&format!("measured once more, because of\n  {}", found.join("\n  ")));
+    let second = runtime.block_on(measure(asked));
+    report::complain(&second.table());
+    let found = compare::compare(second.rows(), &table, whole);
+    if !found.is_empty() {
+        report::complain(&format!("much worse than in docs/bench.md:\n  {}", found.join("\n  ")));
+    }
+    found.is_empty()
 }
 
 /// The repository.

@@ -8,14 +8,14 @@ use std::fmt::Write;
 /// One measurement, with the store and the disk beside it.
 #[derive(Serialize)]
 pub(crate) struct Row {
-    what: String,
+    pub(crate) what: String,
     unit: &'static str,
     engine: f64,
     store: f64,
     disk: f64,
     /// The engine's share of the store's rate, or how many times the store's time it takes.
-    to_store: f64,
-    to_disk: f64,
+    pub(crate) to_store: f64,
+    pub(crate) to_disk: f64,
 }
 
 impl Row {
@@ -23,6 +23,11 @@ impl Row {
     pub(crate) fn rate(what: &str, unit: &'static str, engine: f64, store: f64, disk: f64) -> Self {
         let what = what.to_string();
         Self { what, unit, engine, store, disk, to_store: engine / store, to_disk: engine / disk }
+    }
+
+    /// Whether it is a rate.
+    pub(crate) fn more_is_better(&self) -> bool {
+        self.unit.ends_with("/s")
     }
 
     /// Milliseconds; less is better.
@@ -65,6 +70,10 @@ impl Report {
 
     pub(crate) fn push(&mut self, row: Row) {
         self.rows.push(row);
+    }
+
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.rows
     }
 
     pub(crate) fn json(&self) -> String {
@@ -135,4 +144,9 @@ fn cores() -> usize {
 #[expect(clippy::print_stdout, reason = "this is a program for a terminal")]
 pub(crate) fn print(text: &str) {
     println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "this is a program for a terminal")]
+pub(crate) fn complain(text: &str) {
+    eprintln!("{text}");
 }
