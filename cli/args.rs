@@ -5,7 +5,6 @@ use crate::config::Config;
 use crate::sandboxed::{self, Sandboxed};
 use anyhow::Result;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// A durable workflow engine for contracts.
@@ -110,11 +109,16 @@ impl SandboxArg {
     ///
     /// # Errors
     /// They cannot start.
-    pub async fn start(&self, config: &mut Config, listen: SocketAddr) -> Result<Option<Sandboxed>> {
+    pub async fn start(&self, config: &mut Config) -> Result<Option<Sandboxed>> {
         if !self.sandbox {
             return Ok(None);
         }
-        Ok(Some(sandboxed::start(config, listen, self.auto_sign).await?))
+        Ok(Some(sandboxed::start(config, self.auto_sign).await?))
+    }
+
+    /// How a command is called to others, with the flag that others have to know of.
+    pub fn program(&self, command: &str) -> String {
+        if self.sandbox { format!("{command} {}", sandboxed::FLAG) } else { command.to_string() }
     }
 }
 

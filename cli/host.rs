@@ -8,11 +8,14 @@ use crate::upkeep::Upkeep;
 use crate::{beside, sources, triggers, ui};
 use anyhow::{Context, Result, anyhow, bail};
 use engross_compiler::TeraEvaluator;
+use engross_core::{IdempotencyKey, Person, RunId, StepId};
 use engross_runtime::housekeeping::Housekeeping;
-use engross_runtime::{Clock, Engine, Ids, Options, RegistryCatalog, SystemClock, SystemIds, TriggeredWorkflow, WorkflowFolders};
+use engross_runtime::{
+    Clock, Engine, Ids, Options, RegistryCatalog, SystemClock, SystemIds, TriggeredWorkflow, WorkflowFolders,
+};
 use engross_server::{Library, Server};
 use engross_source::{Code, Diagnostic, Severity, SourceFile, nearest};
-use engross_step_api::{Connection, Directory, Provider, Registry, Setting, WebhookSettings};
+use engross_step_api::{Connection, Directory, Provider, Registry, Setting, StepContext, WebhookSettings};
 use engross_store::archive::Archive;
 use engross_store::{Committer, FileStore, Holder, SledStore, Store};
 use secrecy::ExposeSecret;
@@ -29,6 +32,9 @@ const DRAIN_SILENTLY: Duration = Duration::from_millis(300);
 
 /// How long answers to requests under way are waited for at the end.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(30);
+
+/// How a provider is told whose webhooks people set up in its own pages.
+pub const BY_HAND: &str = "manual";
 
 /// A running engine with its server.
 pub struct Host {
@@ -179,6 +185,30 @@ pub fn offline_connection(name: &str, config: &ConnectionConfig) -> Connection {
         concurrency: config.concurrency,
         settle_ms: config.settle_ms,
     }
+}
+
+/// What a provider sees when it is asked for something outside of any run.
+///
+/// # Errors
+/// The files' folder cannot be used.
+pub fn context_of(connection: Arc<Connection>, config: &Config) -> Result<StepContext> {
+    let (run, step) = (RunId::new("hooks"), StepId::new(connection.name.clone()));
+    let files = FileStore::local(&config.files).with_context(|| format!("cannot use {}", config.files.display()))?;
+    let now = SystemClock.now();
+    Ok(StepContext {
+        key: IdempotencyKey::of(&run, &step, 0),
+        run,
+        step,
+        attempt: 1,
+        run_started_at: now,
+        now,
+        requester: Person::new("hooks"),
+        connection: Some(connection),
+        files: Arc::new(files),
+        directory: Arc::new(Directory::default()),
+        child: None,
+        policy: None,
+    })
 }
 
 /// What is wrong with the connections as far as it is known without their secrets, each at its place in the configuration.

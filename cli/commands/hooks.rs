@@ -1,24 +1,31 @@
 //! `engross hooks`: where providers deliver their webhooks, and seeing to it that they do.
 //!
 //! Some providers do not say where their subscriptions lead, so those that are created here are remembered beside the store, by
-//! the digest of their address: a token that has changed since is told, and what others have subscribed is let be.
+//! the digest of their address: a token that has changed since is told, and what others have subscribed is let be. What an
+//! engine with stand-ins has created is in its own record.
+
+mod created;
+
+pub use created::{Created, remember};
 
 use crate::args::FormatArg;
 use crate::config::{Config, ConnectionConfig, DEFAULT_LISTEN};
 use crate::exit::{self, Exit};
+use crate::sandboxed::{self, Record};
 use crate::{host, ui};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand};
-use engross_core::{IdempotencyKey, Person, RunId, StepId};
-use engross_runtime::{Clock, SystemClock};
-use engross_step_api::{Connection, Directory, HookStanding, ProvisionAct, Provisioned, StepContext};
-use engross_store::FileStore;
+use created::{leads_to, recognise};
+use engross_step_api::{Connection, HookStanding, Provider, ProvisionAct, Provisioned, ProvisionedHook};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// How a provider says that a connection lacks a setting that the set-up needs.
+const LACKS_A_SETTING: &str = "setting";
 
 /// Show where providers deliver their webhooks.
 ///
@@ -40,6 +47,9 @@ pub struct Hooks {
 #[derive(Debug, Subcommand)]
 pub enum Act {
     /// See to it that providers deliver here: list what is there, create what is missing
+    ///
+    /// What people have to do at the provider is said, and is no failure. Exit codes: 0 nothing failed; 1 with --dry-run,
+    /// something is missing; 2 it could not be done.
     Ensure(Ensure),
     /// Take away what leads to a connection's address
     Remove(Remove),
@@ -86,6 +96,12 @@ struct Hook<'a> {
 /// # Errors
 /// A token that is not where the configuration says, every one of them told; a provider that refuses or cannot be reached.
 pub async fn run(args: &Hooks, config: &Config) -> Result<Exit> {
+    let sandbox = sandboxed::running(config);
+    let led = sandbox.as_ref().map(|sandbox| sandbox.lead(config));
+    let config = led.as_ref().unwrap_or(config);
+    if sandbox.is_some() {
+        ui::note("the engine that runs has stand-ins for its connections, and has set their webhooks up by itself");
+    }
     match &args.act {
         None => show(args, config),
         Some(Act::Ensure(args)) => {
@@ -93,9 +109,11 @@ pub async fn run(args: &Hooks, config: &Config) -> Result<Exit> {
                 true => ProvisionAct::Look,
                 false => ProvisionAct::Ensure { unlisted: args.unlisted },
             };
-            provision(args.connection.as_deref(), act, args.format, config).await
+            provision(args.connection.as_deref(), act, args.format, config, sandbox).await
         }
-        Some(Act::Remove(args)) => provision(Some(&args.connection), ProvisionAct::Remove, args.format, config).await,
+        Some(Act::Remove(args)) => {
+            provision(Some(&args.connection), ProvisionAct::Remove, args.format, config, sandbox).await
+        }
     }
 }
 
@@ -150,7 +168,13 @@ struct Done<'a> {
     provisioned: Provisioned,
 }
 
-async fn provision(only: Option<&str>, act: ProvisionAct, format: FormatArg, config: &Config) -> Result<Exit> {
+async fn provision(
+    only: Option<&str>,
+    act: ProvisionAct,
+    format: FormatArg,
+    config: &Config,
+    sandbox: Option<Record>,
+) -> Result<Exit> {
     if let Some(name) = only.filter(|name| !config.connections.contains_key(*name)) {
         let known: Vec<&str> = config.connections.keys().map(String::as_str).collect();
         bail!("there is no connection `{name}`; there are {}", known.join(", "));
@@ -163,8 +187,8 @@ async fn provision(only: Option<&str>, act: ProvisionAct, format: FormatArg, con
     }
     let made_up = host::read_tokens(config)?;
     let connections = config.connections(|name| made_up.get(name).cloned().unwrap_or_default())?;
-    let memory = Memory::of(config);
-    let mut known = memory.read()?;
+    let is_sandbox = sandbox.is_some();
+    let mut memory = Memory::of(config, sandbox)?;
     let (mut done, mut problems) = (Vec::new(), Vec::new());
     for (name, mut connection) in connections.into_iter().filter(|(name, _)| wanted(name)) {
         host::address(&mut connection, &base(config), config.public_url.is_some());
@@ -177,69 +201,68 @@ async fn provision(only: Option<&str>, act: ProvisionAct, format: FormatArg, con
             problems.extend(wrong.into_iter().map(|problem| format!("connection `{name}`: {problem}")));
             continue;
         }
-        let ours = known.entry(name.clone()).or_default();
-        match provider.provision(&context(connection.clone(), config)?, act, ours).await {
-            Ok(provisioned) => {
-                remember(ours, &provisioned);
-                memory.write(&known)?;
+        match set_up(provider.as_ref(), &connection, act, memory.created(&name), config).await? {
+            Ok(mut provisioned) => {
+                remember(memory.created(&name), &provisioned);
+                memory.write(config)?;
+                if is_sandbox {
+                    // Who would have to do something by hand is a stand-in, which has.
+                    provisioned.instructions = None;
+                }
                 done.push((connection, provisioned));
             }
-            Err(error) => {
-                let hint = error.hint.as_ref().map(|hint| format!("\n         hint: {hint}")).unwrap_or_default();
-                problems.push(format!("connection `{name}`: {}{hint}", ui::escaped(&error.message)));
-            }
+            Err(problem) => problems.push(format!("connection `{name}`: {problem}")),
         }
     }
-    tell(&done, format);
+    tell(&done, format, is_sandbox);
     if !problems.is_empty() {
         bail!("{}", problems.join("\n       "));
     }
-    let is_good = |standing: HookStanding| match standing {
-        HookStanding::Present | HookStanding::Created | HookStanding::Removed => true,
-        // Those of others are no concern of ours.
-        HookStanding::AddressUntold => true,
-        HookStanding::Missing | HookStanding::Unlisted => act == ProvisionAct::Remove,
-        HookStanding::Elsewhere => false,
-    };
-    let good = done.iter().flat_map(|(_, provisioned)| &provisioned.hooks).all(|hook| is_good(hook.standing));
-    Ok(if good { exit::OK } else { exit::NOT_GOOD })
+    // All else is there, was done just now, is somebody else's, or is for people to do, who have been told.
+    let is_lacking = |hook: &ProvisionedHook| act == ProvisionAct::Look && hook.standing == HookStanding::Missing;
+    let lacks = done.iter().flat_map(|(_, provisioned)| &provisioned.hooks).any(is_lacking);
+    Ok(if lacks { exit::NOT_GOOD } else { exit::OK })
 }
 
-fn remember(ours: &mut BTreeMap<String, String>, provisioned: &Provisioned) {
-    for hook in &provisioned.hooks {
-        match (&hook.id, &hook.address, hook.standing) {
-            (Some(id), Some(address), HookStanding::Created) => {
-                ours.insert(id.clone(), address.clone());
+/// Has a provider set a connection's webhooks up. The inner error says in words why it could not.
+async fn set_up(
+    provider: &dyn Provider,
+    connection: &Arc<Connection>,
+    act: ProvisionAct,
+    ours: &Created,
+    config: &Config,
+) -> Result<Result<Provisioned, String>> {
+    let leads_here = connection.webhook.url.as_ref().is_some_and(|url| leads_to(ours, url.expose_secret()));
+    let act = match act {
+        // What was created here leads here, also where the provider cannot say so: another one would deliver everything twice.
+        ProvisionAct::Ensure { .. } if leads_here => ProvisionAct::Ensure { unlisted: false },
+        act => act,
+    };
+    match provider.provision(&host::context_of(connection.clone(), config)?, act, ours).await {
+        Ok(mut provisioned) => {
+            if leads_here {
+                recognise(ours, &mut provisioned);
             }
-            (Some(id), _, HookStanding::Removed) => {
-                ours.remove(id);
-            }
-            _ => {}
+            Ok(Ok(provisioned))
+        }
+        // Without the setting no program can do it, and people can.
+        Err(error) if error.code == LACKS_A_SETTING => Ok(Ok(Provisioned {
+            per: host::BY_HAND.to_string(),
+            instructions: Some(format!(
+                "{}; {}, or set the address in the provider's own pages",
+                ui::escaped(&error.message),
+                error.hint.as_deref().map(ui::escaped).unwrap_or_default()
+            )),
+            hooks: Vec::new(),
+        })),
+        Err(error) => {
+            let hint = error.hint.as_ref().map(|hint| format!("\n         hint: {hint}")).unwrap_or_default();
+            Ok(Err(format!("{}{hint}", ui::escaped(&error.message))))
         }
     }
 }
 
-fn context(connection: Arc<Connection>, config: &Config) -> Result<StepContext> {
-    let (run, step) = (RunId::new("hooks"), StepId::new(connection.name.clone()));
-    let files = FileStore::local(&config.files).with_context(|| format!("cannot use {}", config.files.display()))?;
-    let now = SystemClock.now();
-    Ok(StepContext {
-        key: IdempotencyKey::of(&run, &step, 0),
-        run,
-        step,
-        attempt: 1,
-        run_started_at: now,
-        now,
-        requester: Person::new("hooks"),
-        connection: Some(connection),
-        files: Arc::new(files),
-        directory: Arc::new(Directory::default()),
-        child: None,
-        policy: None,
-    })
-}
-
-fn tell(done: &[(Arc<Connection>, Provisioned)], format: FormatArg) {
+fn tell(done: &[(Arc<Connection>, Provisioned)], format: FormatArg, is_sandbox: bool) {
     let data: Vec<Done<'_>> = done
         .iter()
         .map(|(connection, provisioned)| Done {
@@ -264,7 +287,8 @@ fn tell(done: &[(Arc<Connection>, Provisioned)], format: FormatArg) {
         if let Some(instructions) = &provisioned.instructions {
             ui::note(&format!("{} (per {}): {instructions}", connection.name, provisioned.per));
         }
-        if let Some(url) = connection.webhook.url.as_ref().filter(|_| provisioned.per == "manual") {
+        let is_by_hand = provisioned.per == host::BY_HAND && !is_sandbox;
+        if let Some(url) = connection.webhook.url.as_ref().filter(|_| is_by_hand) {
             ui::note(&format!("the address of {}: {}", connection.name, url.expose_secret()));
         }
     }
@@ -282,35 +306,50 @@ fn standing(standing: HookStanding) -> &'static str {
     }
 }
 
-/// Connections, each with the ids of what was created for it and the digests of their addresses.
-type Created = BTreeMap<String, BTreeMap<String, String>>;
-
-/// What was created here, kept beside the store.
+/// What was created here, kept beside the store; of a sandbox, in its record.
 struct Memory {
-    file: PathBuf,
+    created: BTreeMap<String, Created>,
+    sandbox: Option<Record>,
 }
 
 impl Memory {
-    fn of(config: &Config) -> Self {
-        Self { file: config.data.join("webhook-subscriptions.json") }
+    fn of(config: &Config, sandbox: Option<Record>) -> Result<Self> {
+        let created = match &sandbox {
+            Some(record) => record.created.clone(),
+            None => Self::read(&Self::file(config))?,
+        };
+        Ok(Self { created, sandbox })
     }
 
-    fn read(&self) -> Result<Created> {
-        let shown = self.file.display();
-        match std::fs::read(&self.file) {
+    fn file(config: &Config) -> PathBuf {
+        config.data.join("webhook-subscriptions.json")
+    }
+
+    fn read(file: &Path) -> Result<BTreeMap<String, Created>> {
+        let shown = file.display();
+        match std::fs::read(file) {
             Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("{shown} is damaged")),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Created::new()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
             Err(error) => Err(anyhow!(error)).with_context(|| format!("cannot read {shown}")),
         }
     }
 
+    fn created(&mut self, connection: &str) -> &mut Created {
+        self.created.entry(connection.to_string()).or_default()
+    }
+
     /// Written beside and renamed, so that a crash leaves the old memory or the new one.
-    fn write(&self, created: &Created) -> Result<()> {
-        let beside = self.file.with_extension("json.new");
+    fn write(&mut self, config: &Config) -> Result<()> {
+        if let Some(record) = &mut self.sandbox {
+            record.created = self.created.clone();
+            return record.write(config);
+        }
+        let file = Self::file(config);
+        let beside = file.with_extension("json.new");
         let write = || -> Result<()> {
-            std::fs::write(&beside, serde_json::to_vec_pretty(created)?)?;
-            Ok(std::fs::rename(&beside, &self.file)?)
+            std::fs::write(&beside, serde_json::to_vec_pretty(&self.created)?)?;
+            Ok(std::fs::rename(&beside, &file)?)
         };
-        write().with_context(|| format!("cannot write {}", self.file.display()))
+        write().with_context(|| format!("cannot write {}", file.display()))
     }
 }

@@ -4,12 +4,14 @@ use crate::args::{AsArg, Format, FormatArg, SandboxArg, ServerArg};
 use crate::client::{Client, Refused};
 use crate::config::{Config, DEFAULT_LISTEN};
 use crate::exit::{self, Exit};
+use crate::sandboxed::{self, LeftOut};
 use crate::{beside, follow, host, offline, sources, ui};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use engross_core::{RunStatus, Summary};
-use engross_runtime::RunView;
+use engross_runtime::{RegistryCatalog, RunView};
 use engross_server::wire;
+use engross_source::SourceFile;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -59,27 +61,18 @@ pub struct Run {
 pub async fn run(args: Run, config: &Config) -> Result<Exit> {
     let file = sources::read_text(&args.file)?;
     let inputs = inputs(&args.input)?;
-    // Mistakes are said before an engine is started or asked.
-    let registry = host::registry(config)?;
-    let mut catalog = host::catalog(&registry, config);
-    if args.sandbox.sandbox {
-        // The sandbox brings the connections; the engine checks against them.
-        catalog.connections = None;
+    let client = offline::running(config, &args.server)?;
+    if client.is_some() && args.sandbox.sandbox {
+        bail!(
+            "an engine runs on {} already, and --sandbox cannot change its connections\n  hint: stop it, or start it with \
+             `engross serve --sandbox`",
+            config.data.display()
+        );
     }
-    match engross_compiler::compile(&file, &beside::with(catalog, &beside::folders(config))) {
-        Ok(compiled) => {
-            ui::diagnostics(&compiled.warnings, std::slice::from_ref(&file));
-            if let Err(problems) = engross_compiler::validate_inputs(&compiled.plan, inputs.clone()) {
-                for problem in problems {
-                    ui::note(&format!("error: --input: {problem}"));
-                }
-                return Ok(exit::NOT_GOOD);
-            }
-        }
-        Err(found) => {
-            ui::diagnostics(&found, std::slice::from_ref(&file));
-            return Ok(exit::NOT_GOOD);
-        }
+    // Mistakes are said before an engine is started or asked.
+    let world = World::of(&args, config, client.as_ref()).await?;
+    if !world.takes(&file, &inputs, config)? {
+        return Ok(exit::NOT_GOOD);
     }
     let request = wire::StartRun {
         workflow: None,
@@ -89,12 +82,7 @@ pub async fn run(args: Run, config: &Config) -> Result<Exit> {
         key: args.key.clone(),
         requester: args.who.or_account(),
     };
-    match offline::running(config, &args.server)? {
-        Some(_) if args.sandbox.sandbox => bail!(
-            "an engine runs on {} already, and --sandbox cannot change its connections\n  hint: stop it, or start it with \
-             `engross serve --sandbox`",
-            config.data.display()
-        ),
+    match client {
         Some(client) => start_and_follow(&client, &request, args.detach, args.format.format).await,
         None if args.detach => {
             offline::must_run(config, &args.server)?;
@@ -104,13 +92,77 @@ pub async fn run(args: Run, config: &Config) -> Result<Exit> {
     }
 }
 
+/// What a workflow is checked against before it is started: the connections of the engine that will run it.
+struct World {
+    /// Names and providers; none where nothing is known of them.
+    connections: Option<Vec<(String, String)>>,
+    /// Those among them that lead nowhere.
+    left_out: LeftOut,
+    /// Whether an engine decides that runs already, whose operations may be others than ours.
+    is_elsewhere: bool,
+}
+
+impl World {
+    async fn of(args: &Run, config: &Config, client: Option<&Client>) -> Result<Self> {
+        let listed = |config: &Config| -> Vec<(String, String)> {
+            config.connections.iter().map(|(name, connection)| (name.clone(), connection.provider.clone())).collect()
+        };
+        let (mut connections, left_out) = match client {
+            Some(client) => {
+                let theirs = client.connections().await?.connections;
+                // The record beside the store is of the engine that holds it, which a named one need not be.
+                let record = if args.server.server.is_none() { sandboxed::running(config) } else { None };
+                let left_out = record.map(|record| record.left_out).unwrap_or_default();
+                (Some(theirs.into_iter().map(|view| (view.connection, view.provider)).collect()), left_out)
+            }
+            None if args.sandbox.sandbox => {
+                let mut led = config.clone();
+                let left_out = sandboxed::lead(&mut led);
+                (Some(listed(&led)), left_out)
+            }
+            None => (config.is_file.then(|| listed(config)), LeftOut::new()),
+        };
+        // What is left out is known all the same, so that a step that needs it can be told why it cannot have it.
+        let known = left_out.iter().map(|(name, provider)| (name.clone(), provider.clone()));
+        connections.iter_mut().for_each(|connections| connections.extend(known.clone()));
+        Ok(Self { connections, left_out, is_elsewhere: client.is_some() })
+    }
+
+    /// Whether a workflow can be started with these inputs, as far as is known here; what is wrong is said.
+    fn takes(&self, file: &SourceFile, inputs: &Value, config: &Config) -> Result<bool> {
+        let registry = host::registry(config)?;
+        let folders = beside::folders(config);
+        let catalog =
+            beside::with(RegistryCatalog { registry: &registry, connections: self.connections.clone() }, &folders);
+        let compiled = match engross_compiler::compile(file, &catalog) {
+            Ok(compiled) => compiled,
+            // The engine that runs decides, and says what is wrong in its own words.
+            Err(_) if self.is_elsewhere => return Ok(true),
+            Err(found) => {
+                ui::diagnostics(&found, std::slice::from_ref(file));
+                return Ok(false);
+            }
+        };
+        ui::diagnostics(&compiled.warnings, std::slice::from_ref(file));
+        let mut problems: Vec<String> = match engross_compiler::validate_inputs(&compiled.plan, inputs.clone()) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems.into_iter().map(|problem| format!("--input: {problem}")).collect(),
+        };
+        problems.extend(sandboxed::refusals(compiled.plan.definition(), &self.left_out));
+        for problem in &problems {
+            ui::note(&format!("error: {problem}"));
+        }
+        Ok(problems.is_empty())
+    }
+}
+
 async fn hosted(args: &Run, config: &Config, request: &wire::StartRun) -> Result<Exit> {
     let listen = args.listen.or(config.listen).unwrap_or(DEFAULT_LISTEN);
     let mut config = config.clone();
-    let sandbox = args.sandbox.start(&mut config, listen).await?;
-    let host = host::start(&config, listen, "engross run").await?;
+    let sandbox = args.sandbox.start(&mut config).await?;
+    let host = host::start(&config, listen, &args.sandbox.program("engross run")).await?;
     if let Some(sandbox) = &sandbox {
-        sandbox.connect_webhooks(&host)?;
+        sandbox.connect(&host, &config).await?;
     }
     ui::note(&format!("engine on {}; approvals and webhooks are taken while this runs", host.server.url()));
     let client = Client::new(&host.server.url())?.with_token(api_token(&config)?);
@@ -124,7 +176,7 @@ async fn hosted(args: &Run, config: &Config, request: &wire::StartRun) -> Result
     };
     host.stop().await;
     if let Some(sandbox) = sandbox {
-        sandbox.stop().await;
+        sandbox.stop(&config).await;
     }
     exit
 }
@@ -142,6 +194,7 @@ async fn start_and_follow(client: &Client, request: &wire::StartRun, detach: boo
                 && let Some(text) = details["text"].as_str()
             {
                 ui::note(text);
+                return Ok(exit::NOT_GOOD);
             }
             return Err(error);
         }

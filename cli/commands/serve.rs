@@ -29,13 +29,15 @@ pub struct Serve {
 pub async fn run(args: Serve, config: &Config) -> Result<Exit> {
     let listen = args.listen.or(config.listen).unwrap_or(DEFAULT_LISTEN);
     let mut config = config.clone();
-    let sandbox = args.sandbox.start(&mut config, listen).await?;
-    let host = host::start(&config, listen, "engross serve").await?;
+    let sandbox = args.sandbox.start(&mut config).await?;
+    let host = host::start(&config, listen, &args.sandbox.program("engross serve")).await?;
     if let Some(sandbox) = &sandbox {
-        sandbox.connect_webhooks(&host)?;
+        sandbox.connect(&host, &config).await?;
     }
     ui::note(&format!("engine on {}, data in {}", host.server.url(), config.data.display()));
-    for connection in host.engine.connections().values() {
+    // Nobody has to tell the stand-ins where they deliver to.
+    let connections = host.engine.connections().values().filter(|_| sandbox.is_none());
+    for connection in connections {
         // Logs are kept and shipped, and the URL lets in whoever knows it: only a person at a terminal sees it whole.
         let (url, more) = if ui::is_live() {
             (host.hook_url(connection), "")
@@ -53,7 +55,7 @@ pub async fn run(args: Serve, config: &Config) -> Result<Exit> {
     ui::note("stopping; `engross serve` goes on with every run that is not over");
     host.stop().await;
     if let Some(sandbox) = sandbox {
-        sandbox.stop().await;
+        sandbox.stop(&config).await;
     }
     Ok(exit::OK)
 }

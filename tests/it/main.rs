@@ -24,6 +24,7 @@ mod own_providers;
 mod policies;
 mod power_cut;
 mod readme;
+mod sandboxed;
 mod serve;
 mod store_verbs;
 mod waits;
