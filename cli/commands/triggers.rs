@@ -16,7 +16,7 @@ pub enum Triggers {
     /// List schedules and event triggers, with the next firing and the last run
     ///
     /// Without a running engine the workflow files are read, and nothing is known of last runs. Exit code 1 says that a file
-    /// cannot be compiled.
+    /// with triggers cannot be compiled.
     List(List),
 }
 
