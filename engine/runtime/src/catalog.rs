@@ -48,6 +48,16 @@ pub trait WorkflowFiles: Sync {
 
     /// The names of all that the file at `from` can start.
     fn names(&self, from: &str) -> Vec<String>;
+
+    /// The file of the policy that the file at `from` means by `name`.
+    fn policy(&self, _from: &str, _name: &str) -> Option<SourceFile> {
+        None
+    }
+
+    /// The names of all policies that the file at `from` can ask.
+    fn policies(&self, _from: &str) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A catalog against which a workflow can be compiled that starts others.
@@ -93,6 +103,14 @@ impl<C: Catalog> Catalog for Beside<'_, C> {
 
     fn workflows(&self, from: &str) -> Vec<String> {
         self.files.names(from)
+    }
+
+    fn policy(&self, from: &str, name: &str) -> Option<SourceFile> {
+        self.files.policy(from, name)
+    }
+
+    fn policies(&self, from: &str) -> Vec<String> {
+        self.files.policies(from)
     }
 }
 
