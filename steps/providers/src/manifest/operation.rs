@@ -48,6 +48,9 @@ const KEYS: [&str; 25] = [
 /// `browser` is what a person's browser sends; the engine only writes the page.
 const EFFECTS: [&str; 5] = ["browser", "idempotent", "read", "reconcilable", "unsafe"];
 
+/// What a page is asked for by.
+const PAGE: [&str; 4] = ["skip", "limit", "number", "cursor"];
+
 /// Reads one operation.
 pub(super) fn operation<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &Shared<'n>) -> Option<Operation> {
     let fields = reader.fields(&entry.value, "an operation", &KEYS)?;
@@ -68,8 +71,7 @@ pub(super) fn operation<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &
     let names = names.with_only("lookups", found);
 
     let paging = fields.get("paging").and_then(|node| response::paging(reader, node, &shown));
-    let page = ["skip", "limit", "number", "cursor"];
-    let in_url = if paging.is_some() { shown.clone().with_only("page", page) } else { shown.clone() };
+    let in_url = if paging.is_some() { shown.clone().with_only("page", PAGE) } else { shown.clone() };
     let path = reader.need(&fields, "path").and_then(|node| path(reader, node, &in_url));
     let query = http::query(reader, fields.get("query"), &in_url);
     let credentials = http::credentials(reader, &fields, shared, method.as_ref());
@@ -91,12 +93,8 @@ pub(super) fn operation<'n>(reader: &mut Reader<'_>, entry: &'n Entry, shared: &
     if browser {
         check_browser(reader, entry, &response.decode, body.as_ref(), credentials.is_empty() && headers.is_empty());
     }
-    if method == Some(Method::GET) && body.is_some() {
-        let span = fields.get("body").map_or(entry.key.span, |node| Span::at(node.span.start));
-        let message = "a GET has no body: servers and proxies drop it";
-        reader.error_with(codes::BODY, span, message, "put the values under `query`, or say another `method`");
-    }
     let (method, effect) = (method?, effect?);
+    bodiless(reader, entry, &method, body.as_ref());
     check_effect(reader, entry, &method, effect, reconcile.is_some(), fields.get("reconcile").is_some());
     Some(Operation {
         name: entry.key.text.clone(),
@@ -170,6 +168,15 @@ fn warning(reader: &mut Reader<'_>, node: &Node, names: &Names) -> Option<Warnin
     when.zip(text).map(|(when, text)| Warning { when, text })
 }
 
+/// What is sent with a GET is lost on its way.
+fn bodiless(reader: &mut Reader<'_>, entry: &Entry, method: &Method, body: Option<&Body>) {
+    if *method == Method::GET && body.is_some() {
+        let span = entry.value.get("body").map_or(entry.key.span, |node| Span::at(node.span.start));
+        let message = "a GET has no body: servers and proxies drop it";
+        reader.error_with(codes::BODY, span, message, "put the values under `query`, or say another `method`");
+    }
+}
+
 /// What a browser sends is a form without headers and without secrets, and its answer is for a person.
 fn check_browser(reader: &mut Reader<'_>, entry: &Entry, decode: &Decode, body: Option<&Body>, is_open: bool) {
     let span = entry.key.span;
@@ -188,7 +195,7 @@ fn check_browser(reader: &mut Reader<'_>, entry: &Entry, decode: &Decode, body: 
 fn check_effect(
     reader: &mut Reader<'_>,
     entry: &Entry,
-    method: &reqwest::Method,
+    method: &Method,
     effect: EffectClass,
     can_reconcile: bool,
     tries_to_reconcile: bool,
