@@ -161,7 +161,7 @@ fn test_of(path: &Path) -> Result<PathBuf> {
     tests.into_iter().find(|path| path.is_file()).with_context(|| format!("{shown} has no test file beside it"))
 }
 
-/// The workflows of a folder by their names. A file that is no YAML has none, and `engross validate` tells why.
+/// The workflows of a folder by their names. One whose text does not tell is believed to be called as its file.
 fn workflows_in(folder: &Path) -> Result<BTreeMap<String, SourceFile>> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let mut found = BTreeMap::new();
@@ -174,10 +174,10 @@ fn workflows_in(folder: &Path) -> Result<BTreeMap<String, SourceFile>> {
         }
         let path = path.strip_prefix("./").unwrap_or(&path);
         let sources::Read::Text(file) = sources::read(path)? else { continue };
-        let Ok(root) = engross_source::load(&file, &Limits::default()) else { continue };
-        if let Some(name) = root.get("name").and_then(|name| name.as_str()) {
-            found.insert(name.to_string(), file);
-        }
+        let root = engross_source::load(&file, &Limits::default()).ok();
+        let told = root.as_ref().and_then(|root| root.get("name")).and_then(|name| name.as_str());
+        let name = told.or_else(|| path.file_stem().and_then(|stem| stem.to_str())).unwrap_or_default();
+        found.insert(name.to_string(), file);
     }
     Ok(found)
 }

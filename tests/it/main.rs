@@ -25,6 +25,7 @@ mod policies;
 mod power_cut;
 mod readme;
 mod sandboxed;
+mod scenarios;
 mod serve;
 mod store_verbs;
 mod waits;
