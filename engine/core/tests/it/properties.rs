@@ -2,34 +2,54 @@
 
 use crate::world::{StepBuilder, World, plan, step};
 use engross_core::{
-    Command, EffectClass, ErrorClass, Event, Input, RunStatus, StepError, StepId, TimerId, outstanding,
+    Command, EffectClass, ErrorClass, Event, Expr, Foreach, Input, PlanStep, RunStatus, StepError, StepId, TimerId,
+    Tolerance, outstanding,
 };
 use proptest::prelude::*;
+use serde_json::json;
 use std::collections::BTreeMap;
 
-/// For each step: its effect, and what it needs of earlier ones (which, and in which way).
-type Shape = Vec<(u8, Vec<(usize, u8)>)>;
+/// For each step: its effect, whether it is done for each item of a list or undone (`how`), and what it needs of earlier ones
+/// (which, and in which way).
+type Shape = Vec<(u8, u8, Vec<(usize, u8)>)>;
 
 fn shape() -> impl Strategy<Value = Shape> {
-    prop::collection::vec((0_u8..4, prop::collection::vec((any::<prop::sample::Index>(), 0_u8..4), 0..3)), 1..14)
-        .prop_map(|steps| {
-            steps
-                .into_iter()
-                .enumerate()
-                .map(|(at, (effect, needs))| {
-                    let needs =
-                        needs.into_iter().filter(|_| at > 0).map(|(i, how)| (i.index(at.max(1)), how)).collect();
-                    (effect, needs)
-                })
-                .collect()
-        })
+    let needs = prop::collection::vec((any::<prop::sample::Index>(), 0_u8..4), 0..3);
+    prop::collection::vec((0_u8..4, any::<u8>(), needs), 1..14).prop_map(|steps| {
+        let earlier = |(at, (effect, how, needs)): (usize, (u8, u8, Vec<(prop::sample::Index, u8)>))| {
+            let needs = needs.into_iter().filter(|_| at > 0).map(|(i, how)| (i.index(at.max(1)), how)).collect();
+            (effect, how, needs)
+        };
+        steps.into_iter().enumerate().map(earlier).collect()
+    })
+}
+
+/// Has a step undone when the run fails, or done for each of some items, or both.
+fn more(mut step: StepBuilder, how: u8) -> StepBuilder {
+    let id = step.0.id.clone();
+    let undone = how & 1 == 1;
+    if undone {
+        let mut undoing = crate::world::step(id.as_str(), "", EffectClass::Idempotent).0;
+        undoing.id = PlanStep::undoing(&id);
+        step.0.compensate = Some(Box::new(undoing));
+    }
+    if how & 6 == 6 {
+        let mut each = step.0.clone();
+        (each.id, each.needs) = (PlanStep::item(&id, ""), Vec::new());
+        let items = json!((0..how >> 6).map(|n| format!("item {n}")).collect::<Vec<_>>());
+        let tolerate = Tolerance::Count(u32::from(how >> 3 & 1));
+        let max_parallel = 1 + u32::from(how >> 4 & 3);
+        let foreach = Foreach { items: Expr::Literal(items), key: None, max_parallel, tolerate, each };
+        (step.0.foreach, step.0.compensate, step.0.effect) = (Some(Box::new(foreach)), None, EffectClass::Read);
+    }
+    step
 }
 
 fn build(shape: &Shape) -> Vec<StepBuilder> {
     shape
         .iter()
         .enumerate()
-        .map(|(at, (effect, needs))| {
+        .map(|(at, (effect, how, needs))| {
             let needs: Vec<String> = needs
                 .iter()
                 .map(|(of, how)| match how {
@@ -45,7 +65,7 @@ fn build(shape: &Shape) -> Vec<StepBuilder> {
                 2 => EffectClass::Reconcilable,
                 _ => EffectClass::Unsafe,
             };
-            step(&format!("s{at}"), &needs.join(" "), effect)
+            more(step(&format!("s{at}"), &needs.join(" "), effect), *how)
         })
         .collect()
 }
@@ -128,5 +148,42 @@ proptest! {
             }
         }
         prop_assert!(scheduled.values().all(|n| *n == 1));
+    }
+
+    #[test]
+    fn no_more_items_are_under_way_than_may_be_and_what_was_done_is_undone_when_a_run_fails(
+        shape in shape(), choices in prop::collection::vec(any::<u8>(), 8..64)
+    ) {
+        let mut world = World::start(plan(build(&shape)));
+        drive(&mut world, &choices);
+        let mut under_way: BTreeMap<StepId, u32> = BTreeMap::new();
+        for record in &world.journal {
+            match &record.event {
+                Event::StepScheduled { step, .. } => {
+                    if let Some((of, _)) = PlanStep::item_of(step) {
+                        let count = under_way.entry(of.clone()).or_default();
+                        *count += 1;
+                        let most = world.plan.step(&of).unwrap().foreach.as_ref().unwrap().max_parallel;
+                        prop_assert!(*count <= most, "{}", world.trace);
+                    }
+                }
+                Event::StepCompleted { step, .. } => {
+                    if let Some((of, _)) = PlanStep::item_of(step) {
+                        *under_way.entry(of).or_default() -= 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let state = world.state.clone().unwrap();
+        let succeeded = |id: &StepId| state.steps[id].outcome().is_some_and(|outcome| outcome.as_str() == "succeeded");
+        let undoable = world.plan.in_state(&state).filter(|(_, spec)| spec.compensate.is_some());
+        for id in undoable.map(|(id, _)| id).filter(|id| state.steps.contains_key(id)) {
+            let undone = state.steps.contains_key(&PlanStep::undoing(&id));
+            prop_assert!(!undone || succeeded(&id), "{}", world.trace);
+            if state.status.is_over() {
+                prop_assert_eq!(undone, succeeded(&id) && state.status == RunStatus::Failed, "{}", world.trace);
+            }
+        }
     }
 }
