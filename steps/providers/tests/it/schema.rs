@@ -6,6 +6,25 @@ use engross_source::{Limits, SourceFile, load};
 use jsonschema::Validator;
 use serde_json::Value;
 
+/// What none of the others says of its webhooks.
+const SEVERAL: &str = "
+manifest: 1
+provider: several
+title: Several ways to prove who sends
+environments: { live: { base_url: 'https://api.acme.example', default: true } }
+operations: {}
+webhooks:
+  verify:
+    - { scheme: basic }
+    - { header: x-sig, scheme: ed25519_hex, timestamp: x-time, over: '${timestamp}.${body}', public_key: abc }
+  decode: [json, multipart]
+  part: payload
+  items: ''
+  type: /type
+  correlate: /id
+  dedupe: [/id]
+";
+
 fn validator() -> Validator {
     let schema: Value = serde_json::from_str(include_str!("../../../../schemas/manifest.schema.json")).expect("JSON");
     jsonschema::meta::validate(&schema).expect("a JSON Schema");
@@ -20,7 +39,11 @@ fn mistakes(validator: &Validator, name: &str, text: &str) -> Vec<String> {
 #[test]
 fn every_manifest_fits_the_schema() {
     let validator = validator();
-    for (name, text) in MANIFESTS.into_iter().chain([("acme", GOOD)]) {
+    for (name, text) in MANIFESTS.into_iter().chain([
+        ("acme", GOOD),
+        ("docuseal", include_str!("fifth/docuseal.yaml")),
+        ("several", SEVERAL),
+    ]) {
         assert_eq!(mistakes(&validator, name, text), Vec::<String>::new(), "{name}");
     }
 }
@@ -41,6 +64,7 @@ fn an_editor_sees_mistakes() {
         ("/things/${input.id}", "things"),
         ("kind: good", "kind: best"),
         ("scheme: hmac_sha256_hex", "scheme: md5"),
+        ("header: x-signature, scheme", "scheme"),
         ("correlate: /id", "correlate: id"),
         ("body: { tree:", "body: { encoding: xml, tree:"),
     ] {
