@@ -275,7 +275,9 @@ fn kind(event: &Event) -> &'static str {
 
 const EVENTS: &[&str] = &[
     "run_started",
+    "run_admitted",
     "step_scheduled",
+    "step_fanned_out",
     "effect_intended",
     "attempt_failed",
     "step_retried",
