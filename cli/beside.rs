@@ -16,7 +16,7 @@ pub fn folders(config: &Config) -> WorkflowFolders {
 
 /// The catalog with them.
 pub fn with<C>(catalog: C, folders: &WorkflowFolders) -> Beside<'_, C> {
-    Beside { catalog, files: folders }
+    Beside { catalog, files: folders, validators: Default::default() }
 }
 
 /// The files of all workflows that one starts, and that those start, and of the policies that they ask, as they are here. What is not there is left out: it is told

@@ -2,6 +2,7 @@
 //!
 //! The compiler knows no plugin. Whoever calls it brings the promises of those that are built in or configured.
 
+use crate::validators::Validators;
 use engross_core::{EffectClass, StepSpec};
 use engross_source::SourceFile;
 use serde_json::Value;
@@ -46,6 +47,11 @@ pub trait Catalog {
     /// The names of all policies that the file at `from` can ask, for "did you mean".
     fn policies(&self, _from: &str) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Where validators of the operations are kept from file to file; nothing where each file builds its own.
+    fn validators(&self) -> Option<&Validators> {
+        None
     }
 
     /// Whether a connection leads to a sandbox rather than to a live system; nothing where that is not known.

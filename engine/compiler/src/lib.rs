@@ -22,6 +22,7 @@ mod schema;
 mod templates;
 mod typing;
 mod unit;
+mod validators;
 
 pub use catalog::Catalog;
 pub use codes::CODES;
@@ -30,3 +31,4 @@ pub use expr::TeraEvaluator;
 pub use inputs::{InputProblem, validate_inputs};
 pub use rules::triggers::{Trigger, TriggerKind};
 pub use schema::workflow_schema;
+pub use validators::Validators;

@@ -1,7 +1,7 @@
 //! The registry, the connections and the files of workflows, as the compiler asks for them.
 
 use crate::Engine;
-use engross_compiler::{Catalog, Compiled};
+use engross_compiler::{Catalog, Compiled, Validators};
 use engross_core::{EffectClass, StepSpec};
 use engross_source::{Diagnostic, SourceFile};
 use engross_step_api::{Registry, StepConfig};
@@ -66,6 +66,8 @@ pub struct Beside<'a, C> {
     pub catalog: C,
     /// The files of the others.
     pub files: &'a dyn WorkflowFiles,
+    /// What is kept from file to file.
+    pub validators: Validators,
 }
 
 impl<C: Catalog> Catalog for Beside<'_, C> {
@@ -87,6 +89,10 @@ impl<C: Catalog> Catalog for Beside<'_, C> {
 
     fn connections(&self) -> Option<Vec<(String, String)>> {
         self.catalog.connections()
+    }
+
+    fn validators(&self) -> Option<&Validators> {
+        Some(&self.validators)
     }
 
     fn is_sandbox(&self, connection: &str) -> Option<bool> {
@@ -120,6 +126,9 @@ impl Engine {
     /// # Errors
     /// Every mistake in it.
     pub fn compile_beside(&self, file: &SourceFile, files: &dyn WorkflowFiles) -> Result<Compiled, Vec<Diagnostic>> {
-        engross_compiler::compile(file, &Beside { catalog: self.inner.catalog(), files })
+        engross_compiler::compile(
+            file,
+            &Beside { catalog: self.inner.catalog(), files, validators: Validators::default() },
+        )
     }
 }

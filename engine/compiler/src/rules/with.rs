@@ -7,10 +7,12 @@ use crate::model::Step;
 use crate::templates::Place;
 use crate::typing::{Mistake, MistakeKind, mistakes, validator};
 use crate::unit::Unit;
+use engross_core::StepSpec;
 use engross_source::{Node, Span};
-use jsonschema::Validator;
+use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Checks every step's `with`.
 pub(crate) fn check(unit: &Unit<'_>, findings: &mut Findings<'_>) {
@@ -23,13 +25,13 @@ pub(crate) fn check(unit: &Unit<'_>, findings: &mut Findings<'_>) {
         }
     }
     // Building a validator takes far longer than using one, and many steps use the same operation.
-    let mut validators: BTreeMap<(&str, &str), Option<Validator>> = BTreeMap::new();
+    let mut validators: BTreeMap<(&str, &str), Option<Arc<Validator>>> = BTreeMap::new();
     for (index, (step, templates)) in unit.workflow.steps.iter().zip(&templates).enumerate() {
         let Some(spec) = unit.spec(index).filter(|_| !step.with_misspelt) else { continue };
         // What starts a workflow takes what that one takes, and what asks a policy what that one does.
         let child = unit.children.get(&index).map(|child| child.definition.name.as_str());
         let of = child.or_else(|| unit.policies.get(&index).map(|table| table.name.as_str())).unwrap_or_default();
-        let validator = validators.entry((&spec.uses, of)).or_insert_with(|| match validator(&spec.input) {
+        let validator = validators.entry((&spec.uses, of)).or_insert_with(|| match built(unit, index, spec) {
             Ok(validator) => Some(validator),
             Err(error) => {
                 let span = step.uses.map_or(step.key.span, |(_, span)| span);
@@ -46,6 +48,14 @@ pub(crate) fn check(unit: &Unit<'_>, findings: &mut Findings<'_>) {
         for mistake in found.into_iter().filter(|one| !misspelt.contains(one)).take(FINDINGS_PER_STEP_MAX) {
             report(step, &spec.uses, &mistake, &spec.input, findings);
         }
+    }
+}
+
+/// The validator of what a step takes; the catalog's, where that is what every step of the operation takes.
+fn built(unit: &Unit<'_>, step: usize, spec: &StepSpec) -> Result<Arc<Validator>, ValidationError<'static>> {
+    match unit.catalog.validators().filter(|_| !unit.promises.contains_key(&step)) {
+        Some(shared) => shared.of(&spec.uses, &spec.input),
+        None => validator(&spec.input).map(Arc::new),
     }
 }
 
