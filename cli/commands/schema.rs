@@ -10,8 +10,8 @@ use serde_json::json;
 /// Print JSON Schemas, for editors and programs.
 ///
 /// Without a name: the schema of workflow files, for yaml-language-server; with `policy` that of policy files, with `test` that of
-/// test files, with `config` that of `engross.yaml`, with `manifest` that of a team's own providers. With the name of a step, such as `approval` or
-/// `juro/create_contract`: what it takes, what it leaves, how it ends.
+/// test files, with `config` that of `engross.yaml`, with `manifest` that of a team's own providers. With the name of a step, such
+/// as `approval` or `juro/create_contract`: what it takes, what it leaves, how it ends.
 #[derive(Debug, Args)]
 pub struct Schema {
     /// `workflow`, `policy`, `test`, `config`, `manifest`, or the name of a step

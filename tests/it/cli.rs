@@ -17,6 +17,7 @@ async fn the_manual() {
     for verb in [
         "demo",
         "validate",
+        "test",
         "plan",
         "graph",
         "run",
