@@ -8,6 +8,7 @@ use crate::compile::compile_in;
 use crate::limits::COMPILED_CHILDREN_MAX;
 use engross_core::PlanDefinition;
 use engross_core::limits::CHILD_LEVELS_MAX;
+use engross_source::SourceFile;
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -46,7 +47,7 @@ impl Child {
 #[derive(Clone)]
 pub(crate) enum Trouble {
     /// There is none with this name; these there are.
-    Unknown(Vec<String>),
+    Unknown(Rc<Vec<String>>),
     /// The file at this path has mistakes.
     Broken(String),
     /// It leads back to one that is being compiled: the names from it to that one.
@@ -65,6 +66,10 @@ pub(crate) struct Family<'c> {
     pub(crate) catalog: &'c dyn Catalog,
     /// The names of those that are being compiled, each started by the one before.
     chain: RefCell<Vec<String>>,
+    /// Which file is meant, by the path of the one that says so and by the name.
+    files: RefCell<BTreeMap<(String, String), Option<SourceFile>>>,
+    /// The names that the file at a path can mean.
+    names: RefCell<BTreeMap<String, Rc<Vec<String>>>>,
     /// By path.
     known: RefCell<BTreeMap<String, Known>>,
     /// Where the one that is being compiled leads, if that is no place to lead to.
@@ -77,6 +82,8 @@ impl<'c> Family<'c> {
         Self {
             catalog,
             chain: RefCell::default(),
+            files: RefCell::default(),
+            names: RefCell::default(),
             known: RefCell::default(),
             leads: RefCell::default(),
             given_up: Cell::new(false),
@@ -116,15 +123,25 @@ impl<'c> Family<'c> {
         found
     }
 
+    /// Files are asked for once each: whoever has them may have to read them.
+    fn file(&self, from: &str, name: &str) -> Option<SourceFile> {
+        let mut files = self.files.borrow_mut();
+        let meant = files.entry((from.to_owned(), name.to_owned()));
+        meant.or_insert_with(|| self.catalog.workflow(from, name)).clone()
+    }
+
+    fn names(&self, from: &str) -> Rc<Vec<String>> {
+        let mut names = self.names.borrow_mut();
+        names.entry(from.to_owned()).or_insert_with(|| Rc::new(self.catalog.workflows(from))).clone()
+    }
+
     fn look(&self, from: &str, name: &str) -> Result<Rc<Child>, Trouble> {
         let named = || vec![name.to_owned()];
         let is_open = |name: &String| self.chain.borrow().contains(name);
         if is_open(&name.to_owned()) {
             return Err(Trouble::Circle(named()));
         }
-        let Some(file) = self.catalog.workflow(from, name) else {
-            return Err(Trouble::Unknown(self.catalog.workflows(from)));
-        };
+        let Some(file) = self.file(from, name) else { return Err(Trouble::Unknown(self.names(from))) };
         let level = self.chain.borrow().len();
         let known = self.known.borrow().get(file.path()).cloned();
         let found = match known {

@@ -43,7 +43,7 @@ pub(crate) fn check(unit: &Unit<'_>, findings: &mut Findings<'_>) {
     let mut computed: BTreeSet<Span> = BTreeSet::new();
     for site in &unit.templates.sites {
         // A template that passes on an input which is reported above is no second mistake.
-        if let Place::With(_) = site.place
+        if let Place::With(_) | Place::Items(_) = site.place
             && site.text.expressions.iter().flat_map(|e| &e.references).any(|reference| {
                 reference
                     .segments
@@ -54,8 +54,9 @@ pub(crate) fn check(unit: &Unit<'_>, findings: &mut Findings<'_>) {
             computed.insert(site.node.span);
         }
     }
-    for with in unit.workflow.steps.iter().filter_map(|step| step.with) {
-        given(with, &computed, findings);
+    for step in &unit.workflow.steps {
+        let items = step.foreach.as_ref().and_then(|foreach| foreach.items);
+        step.with.into_iter().chain(items).for_each(|node| given(node, &computed, findings));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Runs: starting, listing, looking at, watching and giving up.
 
 use super::mend::or_archived;
-use super::wire::{CancelRun, Journal, ListRuns, ReadJournal, RunRow, Runs, StartRun, StartedRun};
+use super::wire::{CancelRun, Journal, ListRuns, ReadJournal, RunRow, Runs, Source, StartRun, StartedRun};
 use crate::ApiError;
 use crate::extract::{Asked, Body, Place};
 use crate::limits::{RUNS_DEFAULT, WATCH_SECONDS_MAX};
@@ -19,38 +19,47 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 /// The workflows that another may start, and the policies that it may ask: those that were brought along, and those of the
-/// server's folder. The path of a file
-/// that is brought says nothing about this machine's folders.
+/// server's folder. The path of a file that is brought says nothing about this machine's folders.
 struct Beside {
-    brought: Vec<SourceFile>,
+    /// With the names in them.
+    brought: Vec<(String, SourceFile)>,
     folder: WorkflowFolders,
 }
 
 impl Beside {
-    fn brought(&self, policies: bool) -> impl Iterator<Item = &SourceFile> {
-        self.brought.iter().filter(move |file| is_policy(file.path()) == policies)
+    fn new(brought: &[Source], folder: WorkflowFolders) -> Self {
+        let files = brought.iter().map(|source| SourceFile::new(source.path.as_str(), &source.text));
+        Self { brought: files.filter_map(|file| Some((name_of(&file)?, file))).collect(), folder }
     }
-}
 
-fn is_named(file: &SourceFile, name: &str) -> bool {
-    name_of(file).is_some_and(|of| of == name)
+    fn brought(&self, policies: bool) -> impl Iterator<Item = &(String, SourceFile)> {
+        self.brought.iter().filter(move |(_, file)| is_policy(file.path()) == policies)
+    }
+
+    fn named(&self, policies: bool, name: &str) -> Option<SourceFile> {
+        self.brought(policies).find(|(of, _)| of == name).map(|(_, file)| file.clone())
+    }
+
+    fn all_names(&self, policies: bool) -> impl Iterator<Item = String> {
+        self.brought(policies).map(|(name, _)| name.clone())
+    }
 }
 
 impl WorkflowFiles for Beside {
     fn find(&self, from: &str, name: &str) -> Option<SourceFile> {
-        self.brought(false).find(|file| is_named(file, name)).cloned().or_else(|| self.folder.find(from, name))
+        self.named(false, name).or_else(|| self.folder.find(from, name))
     }
 
     fn names(&self, from: &str) -> Vec<String> {
-        self.brought(false).filter_map(name_of).chain(self.folder.names(from)).collect()
+        self.all_names(false).chain(self.folder.names(from)).collect()
     }
 
     fn policy(&self, from: &str, name: &str) -> Option<SourceFile> {
-        self.brought(true).find(|file| is_named(file, name)).cloned().or_else(|| self.folder.policy(from, name))
+        self.named(true, name).or_else(|| self.folder.policy(from, name))
     }
 
     fn policies(&self, from: &str) -> Vec<String> {
-        self.brought(true).filter_map(name_of).chain(self.folder.policies(from)).collect()
+        self.all_names(true).chain(self.folder.policies(from)).collect()
     }
 }
 
@@ -69,10 +78,7 @@ pub(super) async fn start(
             return Err(ApiError::new(StatusCode::BAD_REQUEST, "bad_request", message));
         }
     };
-    let beside = Beside {
-        brought: request.beside.iter().map(|source| SourceFile::new(source.path.as_str(), &source.text)).collect(),
-        folder: WorkflowFolders::only(&shared.library.folder),
-    };
+    let beside = Beside::new(&request.beside, WorkflowFolders::only(&shared.library.folder));
     let (engine, asked) = (shared.engine.clone(), file.clone());
     let compiled = tokio::task::spawn_blocking(move || engine.compile_beside(&asked, &beside)).await;
     let compiled = compiled.map_err(|_| {
