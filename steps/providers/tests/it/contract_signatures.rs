@@ -1,6 +1,6 @@
 //! Contract Signatures: every operation with what the documents show, and what is peculiar to it.
 
-use crate::support::{Say, connection, failed, looked, provider, stage, step, vectors};
+use crate::support::{Say, connection, failed, looked, provider, stage, step};
 use engross_step_api::{IncomingEvent, OutcomeKind, RawWebhook, Wake, WebhookError};
 use serde_json::{Value, json};
 
@@ -47,39 +47,6 @@ fn create() -> Value {
             {"full_name": "Jane Doe", "access_kind": "url", "receives_completed_contract": false},
         ],
     })
-}
-
-#[tokio::test]
-async fn operations() {
-    let mut found = contract("signed");
-    found.as_object_mut().expect("an object").remove("signers");
-    let search = json!({
-        "template_id": "1234567",
-        "statuses": ["rejected", "signed", "expired"],
-        "substring": "Ä & B",
-        "created_from": "2022-10-01",
-        "created_to": "2022-10-31",
-        "time_zone": "UTC+01:00",
-    });
-    let mut watched = create();
-    watched["watchers"] =
-        json!([{"name": "Ann", "email": "ann@company.com", "notification_kinds": ["signed", "completed-contract"]}]);
-    let text = vectors(
-        "contract_signatures",
-        vec![
-            ("get_contract", id(), Say::ok(contract("signed"))),
-            ("search_contracts", search, Say::ok(json!({"totalCount": 1, "contracts": [found]}))),
-            ("search_contracts", json!({"created_from": "2022-10-01"}), Say::ok(json!({"totalCount": 0}))),
-            ("search_contracts", json!({"created_to": "2022-10-31", "limit": 1}), Say::ok(json!({"totalCount": 0}))),
-            ("create_contract", create(), Say::Json(201, contract("sent"))),
-            ("create_contract", watched, Say::Json(201, contract("sent"))),
-            ("archive_contract", id(), Say::with(204, "", b"")),
-            ("delete_contract", id(), Say::with(204, "", b"")),
-            ("delete_contract", id(), Say::with(404, "", b"")),
-        ],
-    )
-    .await;
-    insta::assert_snapshot!(text);
 }
 
 #[tokio::test]

@@ -11,6 +11,12 @@ use std::sync::Arc;
 
 const JIRA: &str = include_str!("fifth/jira.yaml");
 
+/// The outputs of an operation, which does not wait.
+fn done(result: StepResult) -> Value {
+    let outputs = if let StepResult::Done(done) = result { Some(done.outputs) } else { None };
+    outputs.expect("an operation does not wait")
+}
+
 /// A signed contract: what the wait leaves, and the bytes of its PDF and of its certificate as they are where they are kept.
 async fn signed() -> (Value, Vec<u8>, Vec<u8>) {
     install_crypto();
@@ -22,24 +28,17 @@ async fn signed() -> (Value, Vec<u8>, Vec<u8>) {
     let provider = provider("contract_signatures");
     let create = json!({"template_id": "1234567", "name": "NDA",
         "signers": [{"full_name": "Jane Doe", "access_kind": "email", "email": "jane@company.com"}]});
-    let StepResult::Done(made) =
-        step(provider.as_ref(), "create_contract").execute(&context, &create).await.expect("made")
-    else {
-        panic!("a create does not wait")
-    };
-    let of = json!({"contract_id": made.outputs["contract_id"]});
+    let made = done(step(provider.as_ref(), "create_contract").execute(&context, &create).await.expect("made"));
+    let of = json!({"contract_id": made["contract_id"]});
     sandbox.sign(of["contract_id"].as_str().expect("an id"), Who::Outstanding).expect("signed");
     let ended = step(provider.as_ref(), "await_signed").check(&context, &of, Wake::Poll).await.expect("a look");
     let outputs = ended.expect("an end").outputs;
-    let StepResult::Done(read) = step(provider.as_ref(), "get_contract").execute(&context, &of).await.expect("read")
-    else {
-        panic!("a read does not wait")
-    };
+    let read = done(step(provider.as_ref(), "get_contract").execute(&context, &of).await.expect("read"));
     let mut bytes = Vec::new();
     for name in ["finalized_pdf", "certificate_pdf"] {
         let digest = format!("{name}_sha3");
         assert_eq!(outputs[&digest], outputs[name]["sha3"]);
-        assert_eq!(read.outputs[&digest], outputs[name]["sha3"]);
+        assert_eq!(read[&digest], outputs[name]["sha3"]);
         let id = outputs[name]["id"].as_str().expect("an id");
         let url = format!("http://{}/_sandbox/contract_signatures/attachments/{id}", sandbox.addr());
         let answer = reqwest::get(url).await.expect("an answer");
@@ -62,10 +61,7 @@ async fn downloaded(input: &Value, bytes: &[u8]) -> (Result<Value, StepError>, V
     let context: StepContext = context_with(connection, Arc::clone(&files));
     let download = step(jira.as_ref(), "download_attachment");
     check_input(download.as_ref(), input);
-    let result = download.execute(&context, input).await.map(|result| match result {
-        StepResult::Done(done) => done.outputs,
-        other => panic!("a download does not wait: {other:?}"),
-    });
+    let result = download.execute(&context, input).await.map(done);
     let kept = files.0.lock().expect("no poison").len();
     (result, server.lines(), kept)
 }

@@ -1,14 +1,12 @@
 //! DocJuris: every operation with what the documents show, and what is peculiar to it.
 
 use crate::support::{
-    Memory, Say, Server, base, check_input, connection, context_with, failed, looked, provider, stage, step, told_with,
-    vectors,
+    Memory, Say, Server, base, check_input, connection, context_with, failed, looked, provider, stage, step,
 };
 use engross_step_api::{
     Files, IncomingEvent, OutcomeKind, RawWebhook, StepResult, Subscription, WaitKind, Wake, WebhookError,
 };
 use serde_json::{Value, json};
-use std::fmt::Write;
 use std::sync::Arc;
 
 const CONTRACT: &str = "4fd24682-dba7-4b8b-84de-6c0d47fde78c";
@@ -65,42 +63,6 @@ async fn document() -> (Arc<Memory>, Value) {
 }
 
 #[tokio::test]
-async fn uploads() {
-    let (files, file) = document().await;
-    let create = json!({
-        "contract_type": "nda",
-        "counterparty": "company_a",
-        "extended_data": [{"name": "v1", "value": "data1"}],
-        "document_password": "hello",
-        "file": file,
-    });
-    let by_id = json!({"contract_type_id": 8, "counterparty_id": "c-1", "description": "Ünder Söhnen", "file": file});
-    let add = json!({
-        "contract_id": CONTRACT,
-        "current_turn_id": TURN,
-        "source": "companyA",
-        "tags": ["1ccc94a7-e71b-4e03-9bb9-995a6a63f568"],
-        "file": file,
-    });
-    let unnamed = json!({"contract_id": CONTRACT, "file": file});
-    let import = json!({"file": file});
-    let imported = meta(json!({"extendedData": {}, "urls": {"app": "https://app.docjuris.com/importd/4fd24682"}}));
-    let first = contract(&[(TURN, true)]);
-    let mut text = String::new();
-    for (name, input, script) in [
-        ("create_contract", create, vec![Say::ok(first.clone())]),
-        ("create_contract", by_id, vec![Say::ok(first.clone())]),
-        ("add_turn", add, vec![Say::ok(turn(NEXT, None, &["1ccc94a7-e71b-4e03-9bb9-995a6a63f568"]))]),
-        ("add_turn", unnamed, vec![Say::ok(first), Say::ok(turn(NEXT, None, &[]))]),
-        ("create_import", import, vec![Say::ok(imported)]),
-    ] {
-        let told = told_with("docjuris", name, input, script, Arc::clone(&files)).await;
-        let _ = writeln!(text, "=== docjuris/{name}\n{told}\n");
-    }
-    insta::assert_snapshot!(text.replace('\r', ""));
-}
-
-#[tokio::test]
 async fn the_part_with_the_counterparty_can_be_called_otherwise() {
     let (files, file) = document().await;
     let server = Server::start(vec![Say::ok(contract(&[(TURN, true)]))]).await;
@@ -124,42 +86,6 @@ async fn a_file_that_is_not_kept_is_never_half_sent() {
     assert!(error.message.contains("could not be read: there is no file 0000"), "{error}");
     assert_eq!(error.effect, engross_step_api::EffectState::NotDone);
     assert_eq!(server.lines(), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn reads_and_subscriptions() {
-    let id = json!({"contract_id": CONTRACT});
-    let of_turn = json!({"contract_id": CONTRACT, "turn_id": NEXT});
-    let report = json!({"contract_id": CONTRACT, "turn_id": NEXT, "doc_state": "contractScreeningReport"});
-    let types = json!({
-        "skip": 0, "take": 200, "sortBy": "name", "totalCount": 2,
-        "contractTypes": [
-            {"id": 1, "name": "ContractTypeA", "description": "Some Description"},
-            {"id": 8, "name": "ContractTypeH", "description": "Some Other Description"},
-        ],
-    });
-    let subscription = json!({"id": "C5672EE4", "type": "turnTagged", "created": "2020-02-05T19:28:14.9835627Z"});
-    let message = json!({"messageId": "C5672EE4", "type": "turnTagged", "contractId": CONTRACT.to_uppercase()});
-    let docx = "content-type: application/vnd.openxmlformats-officedocument.wordprocessingml.document\r\n\
-        content-disposition: attachment; filename=\"NDA.docx\"\r\n";
-    let subscribe = json!({"url": "https://e.example/hooks/docjuris/token", "type": "turnTagged"});
-    let of_subscription = json!({"subscription_id": "C5672EE4"});
-    let text = vectors(
-        "docjuris",
-        vec![
-            ("get_contract", id.clone(), Say::ok(contract(&[(TURN, true)]))),
-            ("get_contract_document", id, Say::with(200, docx, b"PK")),
-            ("get_turn", of_turn, Say::ok(turn(NEXT, Some("k"), &["1ccc94a7-e71b-4e03-9bb9-995a6a63f568"]))),
-            ("get_turn_document", report, Say::with(200, "content-type: application/vnd.ms-excel\r\n", b"xlsx")),
-            ("list_contract_types", json!({"filter": "contract"}), Say::ok(meta(types))),
-            ("create_subscription", subscribe, Say::ok(meta(subscription.clone()))),
-            ("list_subscriptions", json!({}), Say::ok(meta(json!([subscription])))),
-            ("delete_subscription", of_subscription.clone(), Say::with(200, "", b"")),
-            ("list_messages", of_subscription, Say::ok(meta(json!([message])))),
-        ],
-    )
-    .await;
-    insta::assert_snapshot!(text);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Paperlex: every operation with the documents' own replies, and what is peculiar to it.
 
-use crate::support::{Say, connection, failed, looked, provider, stage, step, told, vectors};
+use crate::support::{Say, connection, failed, looked, provider, stage, step, told};
 use engross_step_api::{Connection, IncomingEvent, OutcomeKind, RawWebhook, Setting, StepResult, Wake, WebhookError};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -64,115 +64,6 @@ fn signer() -> Value {
 /// The input for a contract and one more thing.
 fn with(name: &str, value: impl Into<Value>) -> Value {
     json!({"contract_id": ID, name: value.into()})
-}
-
-#[tokio::test]
-async fn contracts() {
-    let list = json!([{"created_at": "2011-10-04T07:09:01Z", "uuid": ID, "updated_at": "2011-10-04T07:09:01Z", "subject": "NDA"}]);
-    let create = json!({
-        "subject": "My First NDA",
-        "number_of_signers": 2,
-        "responses": {"party_a": "John Smith", "loan_amount": 500},
-        "signature_callback_url": "https://example.com/hooks/paperlex/t?a=b",
-        "slaw_id": "23a15b9e18d09168",
-    });
-    let update = json!({"contract_id": ID, "subject": "Ünder & Söhne", "signature_callback_url": null});
-    let html = Say::with(200, "content-type: text/html; charset=utf-8\r\n", b"<h1>NDA</h1>");
-    let text = vectors(
-        "paperlex",
-        vec![
-            ("list_contracts", json!({}), Say::ok(list)),
-            ("get_contract", id(), Say::ok(contract(1, 1))),
-            ("render_contract", id(), html),
-            ("create_contract", create, Say::Json(201, contract(0, 0))),
-            ("list_versions", id(), Say::ok(json!([{"version": 1, "event": "update"}]))),
-            ("get_version", with("version", 1), Say::ok(json!({"uuid": ID, "current_version": false}))),
-            ("revert_version", with("version", 1), Say::ok(json!({"uuid": ID, "current_version": false}))),
-            ("list_signatures", id(), Say::ok(json!([{"uuid": "7559ad5cb0d36cf2"}]))),
-        ],
-    )
-    .await;
-    insta::assert_snapshot!(text);
-    // A change is preceded by a look whether anybody has signed.
-    let answers = vec![Say::ok(contract(1, 0)), Say::ok(contract(1, 0))];
-    insta::assert_snapshot!(told("paperlex", "update_contract", update, answers).await);
-}
-
-#[tokio::test]
-async fn responses_and_signers() {
-    let responses = json!({"contract_id": ID, "responses": {"party_a": "John Smith", "party_b": "Jane Smith"}});
-    let replied = json!({"party_a": "John Smith", "party_b": "Jane Smith"});
-    let set = json!({"contract_id": ID, "key": "party a/b", "value": "John Smith"});
-    let changed = json!({"contract_id": ID, "signer_id": "3ab109b11a083b31", "email": "janesmith@example.com"});
-    let text = vectors(
-        "paperlex",
-        vec![
-            ("list_responses", id(), Say::ok(json!({"party_b": "Jane Smith", "confidential_duration": "1 year"}))),
-            ("get_response", with("key", "party_a"), Say::ok(json!(["John Smith"]))),
-            ("set_responses", responses, Say::ok(replied)),
-            ("set_response", set, Say::ok(json!(["John Smith"]))),
-            ("delete_response", with("key", "party_a"), Say::ok(json!(["John Smith"]))),
-            ("list_signers", id(), Say::ok(json!([signer()]))),
-            ("get_signer", with("signer_id", "3ab109b11a083b31"), Say::ok(signer())),
-            ("add_signer", with("email", "janesmith@example.com"), Say::Json(201, signer())),
-            ("update_signer", changed, Say::ok(signer())),
-            ("delete_signer", with("signer_id", "3ab109b11a083b31"), Say::ok(signer())),
-        ],
-    )
-    .await;
-    insta::assert_snapshot!(text);
-}
-
-#[tokio::test]
-async fn review_sessions() {
-    let create = json!({"contract_id": ID, "email": "johnsmith@example.com", "expires_at": "2011-10-05T07:10:03Z"});
-    let prolong = json!({"contract_id": ID, "session_id": "d9df3765905e7695", "expires_in": 86400});
-    let text = vectors(
-        "paperlex",
-        vec![
-            ("list_review_sessions", id(), Say::ok(json!([session()]))),
-            ("get_review_session", with("session_id", "d9df3765905e7695"), Say::ok(session())),
-            ("create_review_session", create, Say::Json(201, session())),
-            ("update_review_session", prolong, Say::ok(session())),
-            ("delete_review_session", with("session_id", "d9df3765905e7695"), Say::ok(session())),
-        ],
-    )
-    .await;
-    insta::assert_snapshot!(text);
-}
-
-#[tokio::test]
-async fn templates_and_others() {
-    let id = json!({"template_id": "23a15b9e18d09168"});
-    let version = json!({"template_id": "23a15b9e18d09168", "version": 3});
-    let render = json!({
-        "template_id": "23a15b9e18d09168",
-        "responses": {"party_a": "john Smith", "party_b": "Jane Smith"},
-    });
-    let html = Say::with(200, "content-type: text/html\r\n", b"<p>john Smith</p>");
-    let create = json!({"name": "NDA", "body": "{% n '#' %} 100% & more"});
-    let update = json!({"template_id": "23a15b9e18d09168", "description": null});
-    let text = vectors(
-        "paperlex",
-        vec![
-            (
-                "list_templates",
-                json!({}),
-                Say::ok(json!([{"name": "NDA", "public": true, "uuid": "23a15b9e18d09168"}])),
-            ),
-            ("get_template", id.clone(), Say::ok(template())),
-            ("render_template", render, html),
-            ("create_template", create, Say::Json(201, template())),
-            ("update_template", update, Say::with(200, "", b"")),
-            ("delete_template", id.clone(), Say::ok(template())),
-            ("list_template_versions", id, Say::ok(json!([{"version": 1, "event": "update"}]))),
-            ("get_template_version", version.clone(), Say::ok(template())),
-            ("revert_template_version", version, Say::ok(template())),
-            ("ping_callback", json!({"url": "https://example.com/hooks/p/t"}), Say::ok(json!(["OK"]))),
-        ],
-    )
-    .await;
-    insta::assert_snapshot!(text);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Every operation against the sandbox and back: two readings of the same documents must agree.
 
+use crate::marks::shown;
 use crate::support::{Memory, check_input, connection, context_with, install_crypto, provider, step};
 use engross_sandbox::{Options, Sandbox, Who};
 use engross_step_api::{Completion, Setting, StepContext, StepError, StepResult, Wake};
@@ -8,18 +9,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One provider's connection to a sandbox of its own.
-struct Bench {
-    sandbox: Sandbox,
+pub(crate) struct Bench {
+    pub(crate) sandbox: Sandbox,
     provider: &'static str,
-    context: StepContext,
+    pub(crate) context: StepContext,
     used: BTreeSet<String>,
 }
 
 impl Bench {
-    async fn start(provider_name: &'static str, path: &str) -> Self {
+    /// `mount` is where the sandbox has the provider: `juro/v3`.
+    pub(crate) async fn start(provider_name: &'static str, mount: &str) -> Self {
         install_crypto();
         let sandbox = Sandbox::start(Options::default()).await.expect("a sandbox");
-        let url = format!("http://{}/{provider_name}/{path}", sandbox.addr());
+        let url = format!("http://{}/{mount}", sandbox.addr());
         let mut connection = connection(provider_name, &url);
         for (name, value) in [("api_key", "sandbox-key"), ("token", "sandbox-key"), ("account_id", "sandbox-account")] {
             if connection.settings.contains_key(name) {
@@ -30,7 +32,7 @@ impl Bench {
         Self { sandbox, provider: provider_name, context, used: BTreeSet::new() }
     }
 
-    async fn run(&mut self, name: &str, input: Value) -> Result<Value, StepError> {
+    pub(crate) async fn run(&mut self, name: &str, input: Value) -> Result<Value, StepError> {
         let step = step(provider(self.provider).as_ref(), name);
         check_input(step.as_ref(), &input);
         self.used.insert(format!("{}/{name}", self.provider));
@@ -39,31 +41,39 @@ impl Bench {
         Ok(done.expect("an operation does not wait"))
     }
 
-    async fn good(&mut self, name: &str, input: Value) -> Value {
+    pub(crate) async fn good(&mut self, name: &str, input: Value) -> Value {
         let result = self.run(name, input.clone()).await;
-        result.map_err(|error| format!("{name} {input}: {error}")).expect("a good answer")
+        let outputs = result.map_err(|error| format!("{name} {input}: {error}")).expect("a good answer");
+        assert_eq!(shown(self.provider, name, &outputs), BTreeSet::new(), "{name} shows what lets in");
+        outputs
     }
 
-    async fn bad(&mut self, name: &str, input: Value) -> String {
+    pub(crate) async fn bad(&mut self, name: &str, input: Value) -> String {
         self.run(name, input).await.expect_err("a refusal").class.as_str().to_string()
     }
 
     /// How a wait is at this moment.
-    async fn look(&mut self, name: &str, input: Value) -> Option<Completion> {
+    pub(crate) async fn look(&mut self, name: &str, input: Value) -> Option<Completion> {
         let step = step(provider(self.provider).as_ref(), name);
         check_input(step.as_ref(), &input);
         self.used.insert(format!("{}/{name}", self.provider));
-        step.check(&self.context, &input, Wake::Poll).await.expect("a look")
+        let ended = step.check(&self.context, &input, Wake::Poll).await.expect("a look");
+        if let Some(done) = &ended {
+            assert_eq!(shown(self.provider, name, &done.outputs), BTreeSet::new(), "{name} shows what lets in");
+        }
+        ended
     }
 
-    async fn file(&self, name: &str, media_type: &str, content: &'static [u8]) -> Value {
+    pub(crate) async fn file(&self, name: &str, media_type: &str, content: &'static [u8]) -> Value {
         let kept = self.context.files.put(content.into(), media_type, Some(name)).await.expect("kept");
         serde_json::to_value(kept).expect("JSON")
     }
 
     /// What a person does in the provider's own pages.
-    async fn control(&self, path: &str, body: Value) {
-        let url = format!("http://{}/_sandbox/{}/{path}", self.sandbox.addr(), self.provider);
+    pub(crate) async fn control(&self, path: &str, body: Value) {
+        // Juro was the first, and its contracts have no name before them.
+        let place = if self.provider.starts_with("juro") { String::new() } else { format!("{}/", self.provider) };
+        let url = format!("http://{}/_sandbox/{place}{path}", self.sandbox.addr());
         let answer = reqwest::Client::new()
             .post(url)
             .header("content-type", "application/json")
@@ -75,18 +85,18 @@ impl Bench {
     }
 
     /// The operations that the test has not used.
-    fn unused(&self) -> Vec<String> {
+    pub(crate) fn unused(&self) -> Vec<String> {
         let all = provider(self.provider).steps().into_iter().map(|step| step.spec().uses.clone());
         all.filter(|uses| !self.used.contains(uses)).collect()
     }
 }
 
-fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+pub(crate) fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value[name].as_str().expect(name)
 }
 
 /// An input about a contract, with more in it.
-fn about(id: &str, more: &Value) -> Value {
+pub(crate) fn about(id: &str, more: &Value) -> Value {
     let mut input = json!({"contract_id": id});
     input.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
     input
@@ -94,7 +104,7 @@ fn about(id: &str, more: &Value) -> Value {
 
 #[tokio::test]
 async fn paperlex() {
-    let mut bench = Bench::start("paperlex", "v1").await;
+    let mut bench = Bench::start("paperlex", "paperlex/v1").await;
     let slaw = "23a15b9e18d09168";
     let made = bench
         .good(
@@ -211,7 +221,7 @@ async fn templates(bench: &mut Bench) {
 
 #[tokio::test]
 async fn docjuris() {
-    let mut bench = Bench::start("docjuris", "v1").await;
+    let mut bench = Bench::start("docjuris", "docjuris/v1").await;
     let docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
     let file = bench.file("NDA \"v1\".docx", docx, b"PK first").await;
     let made =
@@ -269,7 +279,7 @@ async fn docjuris() {
 
 #[tokio::test]
 async fn contract_signatures() {
-    let mut bench = Bench::start("contract_signatures", "webapi").await;
+    let mut bench = Bench::start("contract_signatures", "contract_signatures/webapi").await;
     let signers = json!([
         {"full_name": "Richard Roe", "access_kind": "email", "email": "richard@company.com", "phone": "+49 172-9973185"},
         {"full_name": "Jane Doe", "access_kind": "url"},
@@ -300,14 +310,4 @@ async fn contract_signatures() {
     bench.good("delete_contract", of.clone()).await;
     assert_eq!(bench.bad("get_contract", of).await, "not_found");
     assert_eq!(bench.unused(), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn juro_uploads() {
-    let mut bench = Bench::start("juro", "v3").await;
-    let file = bench.file("NDA.pdf", "application/pdf", b"%PDF-1.7 text").await;
-    let uploaded = bench.good("upload_contract", json!({"file": file, "name": "NDA - Acme"})).await;
-    let of = json!({"contract_id": uploaded["contract_id"]});
-    assert_eq!(bench.good("get_contract", of.clone()).await["contract"]["name"], "NDA - Acme");
-    bench.good("download_pdf", of).await;
 }

@@ -10,7 +10,6 @@ use engross_step_api::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -236,47 +235,14 @@ pub(crate) async fn stage(provider_name: &str, name: &str, script: Vec<Say>) -> 
     (step(provider(provider_name).as_ref(), name), server, context)
 }
 
-/// Executes a step and tells everything: the requests on the wire, and what came of them.
-pub(crate) async fn told(provider: &str, name: &str, input: Value, script: Vec<Say>) -> String {
-    told_with(provider, name, input, script, Arc::new(Memory::default())).await
-}
-
-/// The same with files that are there already.
-pub(crate) async fn told_with(
-    provider_name: &str,
-    name: &str,
-    input: Value,
-    script: Vec<Say>,
-    files: Arc<Memory>,
-) -> String {
-    let server = Server::start(script).await;
-    let context = context_with(connection(provider_name, &base(provider_name, &server)), files);
-    let step = step(provider(provider_name).as_ref(), name);
+/// Executes a step and tells how it ended.
+pub(crate) async fn told(provider_name: &str, name: &str, input: Value, script: Vec<Say>) -> String {
+    let (step, _server, context) = stage(provider_name, name, script).await;
     check_input(step.as_ref(), &input);
-    let result = step.execute(&context, &input).await;
-    let mut text = String::new();
-    for request in server.requests() {
-        let _ = writeln!(text, "{request}\n---");
+    match step.execute(&context, &input).await {
+        Ok(engross_step_api::StepResult::Done(done)) => format!("{}: {:#}", done.outcome, done.outputs),
+        other => format!("{other:#?}"),
     }
-    match result {
-        Ok(engross_step_api::StepResult::Done(done)) => {
-            let _ = write!(text, "{}: {:#}", done.outcome, done.outputs);
-        }
-        other => {
-            let _ = write!(text, "{other:#?}");
-        }
-    }
-    text
-}
-
-/// Everything about several steps, one after the other.
-pub(crate) async fn vectors(provider: &str, steps: Vec<(&str, Value, Say)>) -> String {
-    let mut text = String::new();
-    for (name, input, say) in steps {
-        let told = told(provider, name, input, vec![say]).await;
-        let _ = writeln!(text, "=== {provider}/{name}\n{told}\n");
-    }
-    text
 }
 
 /// What looking for an earlier attempt finds, in words, and the requests that it took.
