@@ -34,7 +34,7 @@ pub fn describe_builtin() -> Vec<ProviderDescription> {
 fn embedded() -> impl Iterator<Item = ManifestProvider> {
     let client = Client::new();
     MANIFESTS.into_iter().map(move |(path, text)| {
-        let loaded = manifest::load(path, text).expect("a test loads every embedded manifest");
+        let loaded = manifest::load_embedded(path, text).expect("a test loads every embedded manifest");
         ManifestProvider::new(loaded.manifest, client.clone())
     })
 }

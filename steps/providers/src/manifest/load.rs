@@ -94,9 +94,19 @@ pub(crate) struct Loaded {
 
 /// Reads a manifest.
 pub(crate) fn load(path: &str, text: &str) -> Result<Loaded, Vec<Diagnostic>> {
+    read(path, text, false)
+}
+
+/// The same for a manifest that comes with Engross and that a test reads with [`load`]: what takes long to judge and cannot have
+/// changed since is not judged again.
+pub(crate) fn load_embedded(path: &str, text: &str) -> Result<Loaded, Vec<Diagnostic>> {
+    read(path, text, true)
+}
+
+fn read(path: &str, text: &str, shown: bool) -> Result<Loaded, Vec<Diagnostic>> {
     let file = SourceFile::new(path, text);
     let root = engross_source::load(&file, &engross_source::Limits::default())?;
-    let mut reader = Reader::new(&file);
+    let mut reader = Reader { shown, ..Reader::new(&file) };
     let manifest = manifest(&mut reader, &root);
     let found = reader.found.into_iter().collect::<Diagnostics>();
     match manifest {

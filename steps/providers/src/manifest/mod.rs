@@ -23,7 +23,7 @@ mod webhooks;
 
 pub(crate) use compose::{Composed, Part};
 pub(crate) use delivery::{HookList, Per, Provision, Replay, SenderRetries};
-pub(crate) use load::{Loaded, base_url, load};
+pub(crate) use load::{Loaded, base_url, load, load_embedded};
 pub(crate) use sync::{Compare, Requirement, Sync};
 pub(crate) use verify::{Encoding, FormPiece, Hash, Piece, Scheme, Verify};
 

@@ -218,6 +218,9 @@ fn check_effect(
 pub(super) fn example(reader: &mut Reader<'_>, fields: &Fields<'_>, input: &Value) -> Option<Value> {
     let node = fields.get("example")?;
     let example = node.to_json();
+    if reader.shown {
+        return Some(example);
+    }
     // A broken schema has been told.
     let Ok(validator) = builder().build(input) else { return Some(example) };
     // What a workflow's template computes is not known here; which keys there are, is.
@@ -314,6 +317,9 @@ fn marks(reader: &mut Reader<'_>, map: &Mapping, schema: &mut Value) {
 /// Text that stands for itself must be something that the output can be; most often a pointer was meant.
 fn constant(reader: &mut Reader<'_>, node: &Node, schema: &Value) {
     let Some(text) = node.as_str().filter(|text| !text.starts_with('/') && !text.contains("${")) else { return };
+    if reader.shown {
+        return;
+    }
     let fits = builder().build(schema).map_or(true, |validator| validator.is_valid(&Value::from(text)));
     if !fits || schema.get("type").is_none() && schema.get("enum").is_none() && schema.get("const").is_none() {
         let message = format!("`{text}` is a constant, and this output is none");

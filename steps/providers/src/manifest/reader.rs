@@ -16,6 +16,9 @@ pub(super) struct Reader<'a> {
     pub(super) found: Vec<Diagnostic>,
     /// Every call of another operation, to be checked when all operations are known.
     pub(super) calls: Vec<CallSite>,
+    /// Whether a test has shown that the schemas of this very file are schemas and its examples fit them, so that nothing has to
+    /// be built for that each time the program starts.
+    pub(super) shown: bool,
 }
 
 /// Where a manifest calls an operation.
@@ -44,7 +47,7 @@ impl<'n> Fields<'n> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(file: &'a SourceFile) -> Self {
-        Self { file, found: Vec::new(), calls: Vec::new() }
+        Self { file, found: Vec::new(), calls: Vec::new(), shown: false }
     }
 
     pub(super) fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {

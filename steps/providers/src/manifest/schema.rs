@@ -90,6 +90,9 @@ impl<'n> Types<'n> {
 
     /// Tells what is wrong with a schema, each mistake where it stands.
     fn check(&self, reader: &mut Reader<'_>, node: &'n Node, schema: &Value) {
+        if reader.shown {
+            return;
+        }
         let built = builder().build(schema);
         let mut mistakes = Vec::new();
         if let Err(error) = &built {
