@@ -1,5 +1,5 @@
-//! I18: a step that starts a run ends as that run did, and not before it; no run ends while one that it started goes on; the end of
-//! a run reaches whoever waits for it; and a run is given up with the one that started it.
+//! I18: a step that starts a run ends as that run did, and not before it; no run ends while one that it started goes on, unless a
+//! person has opened that one again; the end of a run reaches whoever waits for it; and a run is given up with the one that started it.
 
 use super::i11_liveness::TICK_MS;
 use super::{Held, Oracle, Violation, Watched};
@@ -45,7 +45,9 @@ pub(super) fn check(runs: &BTreeMap<RunId, Watched>, run: &RunId, record: &Recor
         Event::RunEnded { .. } => {
             let goes_on = runs.values().find(|child| {
                 let of_it = child.state.parent.as_ref().is_some_and(|parent| parent.run == *run);
-                of_it && !child.state.status.is_over() && !watched.left_alone.contains(&child.state.run)
+                let opened_again = child.state.past.values().any(|past| past.epoch > 0);
+                let left_alone = opened_again || watched.left_alone.contains(&child.state.run);
+                of_it && !child.state.status.is_over() && !left_alone
             });
             match goes_on {
                 Some(child) => bad(format!("it ends, and {} goes on, which it started", child.state.run)),

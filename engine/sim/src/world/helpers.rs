@@ -66,11 +66,13 @@ impl World {
         Some(Input::Answer { step, attempt, by, answer, comment })
     }
 
-    /// Somebody has a run go on from one of its steps once more.
+    /// Somebody has a run go on from one of its steps once more: the one that was asked for, or one that it started.
     pub(super) fn rerun(&mut self, caller: u64, number: usize) {
         let base = format!("r{number:03}x");
-        let found = self.oracle.runs.iter().find(|(run, _)| run.as_str().starts_with(&base));
-        let from = found.and_then(|(run, watched)| {
+        let all = self.oracle.runs.iter().filter(|(run, _)| run.as_str().starts_with(&base));
+        let family: Vec<_> = all.collect();
+        let found = if self.fates.shape.rich { self.dice.pick(&family) } else { family.first() };
+        let from = found.copied().and_then(|(run, watched)| {
             let steps: Vec<&StepId> = watched.state.steps.keys().collect();
             Some((run.clone(), (*self.dice.pick(&steps)?).clone()))
         });
