@@ -209,6 +209,12 @@ fn what_cannot_be_a_list_of_different_items_is_said() {
             "E0202 `foreach` has no key `paralel` (the keys are `items`, `key`, `max_parallel`, `tolerate`)",
         ],
     );
+    check(
+        &each("{ items: [{ password: x }] }"),
+        &[
+            "W0408 `password` would be kept in the journal of every run (a connection in engross.yaml keeps it out of workflows and journals; a manifest of your own gives any API one)",
+        ],
+    );
     let many = format!("{{ items: [{}] }}", vec!["x"; 1_001].join(", "));
     check(
         &each(&many),
