@@ -102,6 +102,33 @@ fn every_output_that_lets_in_or_is_about_people_is_marked() {
 }
 
 #[test]
+fn a_missing_mark_is_found_by_the_name_and_so_is_what_says_nothing() {
+    let text = json!({"type": "string"});
+    let marked = json!({"type": "string", "x-sensitive": true});
+    let of = |properties: Value| json!({"type": "object", "properties": properties});
+    for (schema, expected) in [
+        (of(json!({"sharingUrl": text})), vec!["o.sharingUrl: is not marked"]),
+        (of(json!({"sharingUrl": marked, "id": text})), vec![]),
+        (of(json!({"draft_link": of(json!({"id": text}))})), vec!["o.draft_link: is not marked"]),
+        (
+            of(json!({"list": {"type": "array", "items": of(json!({"fullName": text}))}})),
+            vec!["o.list[].fullName: is not marked"],
+        ),
+        (
+            of(json!({"blocks": {"type": "array", "items": {"type": "object"}}})),
+            vec!["o.blocks[]: nothing is said of what is in it"],
+        ),
+        (of(json!({"items": {"type": "array"}})), vec!["o.items: nothing is said of what is in it"]),
+        (of(json!({"decisionIp": text, "phone": text})), vec!["o.decisionIp: is not marked", "o.phone: is not marked"]),
+        (of(json!({"internalUrl": text})), vec![]),
+    ] {
+        let mut found = BTreeSet::new();
+        unmarked("juro", "o", "", &schema, &mut found);
+        assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected, "{schema}");
+    }
+}
+
+#[test]
 fn every_exception_is_still_one() {
     let mut names = BTreeSet::new();
     fn collect(provider: &str, schema: &Value, names: &mut BTreeSet<(String, String)>) {
