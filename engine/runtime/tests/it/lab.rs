@@ -163,6 +163,7 @@ impl Lab {
             registry.add_step(Arc::new(self.step(name, None))).unwrap();
         }
         registry.add_provider(Arc::new(Acme(self.clone()))).unwrap();
+        engross_builtin::register(&mut registry, &engross_builtin::HttpPolicy::default()).unwrap();
         registry
     }
 
