@@ -35,8 +35,20 @@ pub const FINDINGS_MAX: usize = 100;
 /// Lines of a run's timeline that are shown for a scenario that failed.
 pub const TOLD_MAX: usize = 200;
 
-/// How deep a made-up output goes.
-pub const MADE_UP_LEVELS_MAX: usize = 8;
+/// How deep a made-up output has everything that its schema names; below, it has only what is required.
+pub const MADE_UP_LEVELS_MAX: usize = 6;
+
+/// How deep that goes.
+pub const LEVELS_OF_WHAT_IS_REQUIRED_MAX: usize = 32;
+
+/// Values in one made-up output; of more than half of that, only what is required is made.
+pub const MADE_UP_VALUES_MAX: usize = 20_000;
+
+/// Items that a made-up list has at most, whatever its schema asks for.
+pub const MADE_UP_ITEMS_MAX: usize = 100;
 
 /// Problems of one value that are named.
 pub const PROBLEMS_MAX: usize = 8;
+
+/// Characters that are added to a made-up text to make it as long as its schema asks for.
+pub const TEXT_PADDED_MAX: usize = 10_000;

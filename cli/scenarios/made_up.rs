@@ -1,16 +1,20 @@
 //! Values for a schema: what a stand-in leaves when the author does not say. The same every time.
 //!
 //! Everything that a schema names is there, not only what it requires, so that whatever a workflow may refer to has a value. Texts
-//! say where they come from (`create.contract_id`), so that two steps leave two ids. Patterns are not understood, except for digests;
-//! the test below keeps the schemas of all operations within what is.
+//! say where they come from (`create.contract_id`), so that two steps leave two ids. What a pattern accepts is guessed (`pattern`); the
+//! test below keeps the schemas of all operations within what can be.
 
-use crate::scenarios::limits::MADE_UP_LEVELS_MAX;
+use crate::scenarios::limits::{
+    LEVELS_OF_WHAT_IS_REQUIRED_MAX, MADE_UP_ITEMS_MAX, MADE_UP_LEVELS_MAX, MADE_UP_VALUES_MAX, TEXT_PADDED_MAX,
+};
+use crate::scenarios::pattern;
 use serde_json::{Map, Value, json};
+use std::cell::Cell;
 
 /// What a step leaves: a value of `schema`. A field of the step's input that the output has, too, is told back.
 pub fn outputs(schema: &Value, step: &str, input: &Value) -> Value {
-    let maker = Maker { root: schema };
-    let mut made = maker.made(schema, step, MADE_UP_LEVELS_MAX);
+    let maker = Maker { root: schema, left: Cell::new(MADE_UP_VALUES_MAX) };
+    let mut made = maker.made(schema, step, MADE_UP_LEVELS_MAX + LEVELS_OF_WHAT_IS_REQUIRED_MAX);
     if let (Value::Object(made), Value::Object(input)) = (&mut made, input) {
         for (name, value) in made.iter_mut() {
             let told = input.get(name).filter(|told| !told.is_null() && kind(told) == kind(value));
@@ -47,11 +51,14 @@ fn kind(value: &Value) -> u8 {
 
 struct Maker<'a> {
     root: &'a Value,
+    /// How many values may still be made.
+    left: Cell<usize>,
 }
 
 impl Maker<'_> {
     fn made(&self, schema: &Value, name: &str, levels: usize) -> Value {
-        if levels == 0 {
+        self.left.set(self.left.get().saturating_sub(1));
+        if levels == 0 || self.left.get() == 0 {
             return Value::Null;
         }
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
@@ -78,15 +85,15 @@ impl Maker<'_> {
     }
 
     fn object(&self, schema: &Value, name: &str, levels: usize) -> Value {
+        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let required: Vec<&str> = required.collect();
         let mut map = Map::new();
         for (key, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            let made = self.made(property, &format!("{name}.{key}"), levels - 1);
-            // What is too deep to be made up is left out; what is required is never so deep.
-            if !made.is_null() || levels > 1 {
-                map.insert(key.clone(), made);
+            if self.is_rich(levels) || required.contains(&key.as_str()) {
+                map.insert(key.clone(), self.made(property, &format!("{name}.{key}"), levels - 1));
             }
         }
-        for key in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        for key in required {
             map.entry(key).or_insert_with(|| json!(format!("{name}.{key}")));
         }
         Value::Object(map)
@@ -94,10 +101,16 @@ impl Maker<'_> {
 
     fn array(&self, schema: &Value, name: &str, levels: usize) -> Value {
         let bound = |key: &str| schema.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
-        let count = bound("minItems").unwrap_or(0).max(1).min(bound("maxItems").unwrap_or(usize::MAX));
+        let least = bound("minItems").unwrap_or(0).max(usize::from(self.is_rich(levels)));
+        let count = least.min(bound("maxItems").unwrap_or(usize::MAX)).min(MADE_UP_ITEMS_MAX);
         let Some(items) = schema.get("items") else { return json!([]) };
         let named = |at: usize| if at == 0 { name.to_string() } else { format!("{name}.{at}") };
         Value::Array((0..count).map(|at| self.made(items, &named(at), levels - 1)).collect())
+    }
+
+    /// Whether more is made up than what is required.
+    fn is_rich(&self, levels: usize) -> bool {
+        levels > LEVELS_OF_WHAT_IS_REQUIRED_MAX && self.left.get() > MADE_UP_VALUES_MAX / 2
     }
 }
 
@@ -130,11 +143,11 @@ fn text(schema: &Value, name: &str) -> Value {
         _ => name.to_string(),
     };
     if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
-        if pattern.contains("[0-9a-f]{64}") {
-            return json!(digest(name));
-        }
+        let validator = jsonschema::options().should_validate_formats(true).build(schema);
+        let fits = |text: &Value| validator.as_ref().is_ok_and(|validator| validator.is_valid(text));
         let example = schema.get("examples").and_then(Value::as_array).and_then(|examples| examples.first());
-        return example.cloned().unwrap_or_else(|| json!(made));
+        let guesses = [Some(json!(made)), pattern::guess(pattern, name).map(Value::String), example.cloned()];
+        return guesses.into_iter().flatten().find(fits).unwrap_or_else(|| json!(made));
     }
     // What is called a digest looks like one.
     if format.is_none() && name.ends_with(".sha256") {
@@ -143,7 +156,7 @@ fn text(schema: &Value, name: &str) -> Value {
     let bound = |key: &str| schema.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
     let long: String = made.chars().take(bound("maxLength").unwrap_or(usize::MAX)).collect();
     let missing = bound("minLength").unwrap_or(0).saturating_sub(long.chars().count());
-    json!(long + &"x".repeat(missing))
+    json!(long + &"x".repeat(missing.min(TEXT_PADDED_MAX)))
 }
 
 /// Sixty-four hex digits that are others for another name.
@@ -190,6 +203,16 @@ mod tests {
                 "done": true,
             }),
         );
+    }
+
+    /// A schema that leads back to itself ends all the same.
+    #[test]
+    fn a_schema_without_end_comes_to_an_end() {
+        let properties: serde_json::Map<String, Value> =
+            (0..50).map(|n| (format!("p{n}"), json!({ "$ref": "#" }))).collect();
+        let all: Vec<&String> = properties.keys().collect();
+        let made = outputs(&json!({ "type": "object", "properties": properties, "required": all }), "a", &json!({}));
+        assert!(made["p0"].is_object());
     }
 
     #[test]

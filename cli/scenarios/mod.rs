@@ -17,6 +17,7 @@ pub mod limits;
 mod load;
 mod made_up;
 mod model;
+mod pattern;
 mod play;
 mod reader;
 mod schema;

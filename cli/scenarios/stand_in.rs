@@ -10,9 +10,9 @@ use crate::scenarios::model::{Fault, Trouble};
 use async_trait::async_trait;
 use engross_core::PlanStep;
 use engross_step_api::{
-    Acknowledgement, Advice, Completion, Connection, EffectClass, IncomingEvent, OnEvent, OutcomeKind, Preview,
-    Provider, RawWebhook, Reconciled, Registry, RegistryError, RunId, Step, StepConfig, StepContext, StepError, StepId,
-    StepResult, StepSpec, Wait, WaitKind, Wake, WebhookError,
+    Acknowledgement, Advice, Completion, Connection, EffectClass, IdempotencyKey, IncomingEvent, OnEvent, OutcomeKind,
+    Preview, Provider, RawWebhook, Reconciled, Registry, RegistryError, RunId, Step, StepConfig, StepContext,
+    StepError, StepId, StepResult, StepSpec, Wait, WaitKind, Wake, WebhookError,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -89,15 +89,15 @@ impl Ledger {
     }
 
     /// Counts an effect. One that a provider would recognise by its key is one effect, however often it is asked for.
-    fn count(&self, spec: &StepSpec, context: &StepContext, outputs: Value) {
+    fn count(&self, uses: &str, effect: EffectClass, key: &IdempotencyKey, outputs: Value) {
         let mut kept = self.kept();
-        let again = kept.done.insert(context.key.as_str().to_string(), outputs).is_some();
-        let recognised = match spec.effect {
+        let again = kept.done.insert(key.as_str().to_string(), outputs).is_some();
+        let recognised = match effect {
             EffectClass::Read | EffectClass::Idempotent => true,
             EffectClass::Reconcilable | EffectClass::Unsafe => false,
         };
         if !(again && recognised) {
-            *kept.calls.entry(spec.uses.clone()).or_default() += 1;
+            *kept.calls.entry(uses.to_string()).or_default() += 1;
         }
     }
 
@@ -190,7 +190,8 @@ impl Step for StandIn {
             StepResult::Done(done) | StepResult::Reconciled(done) => done.outputs.clone(),
             StepResult::Parked(_) => Value::Null,
         };
-        self.ledger.count(self.spec(), context, outputs);
+        let spec = self.spec();
+        self.ledger.count(&spec.uses, spec.effect, &context.key, outputs);
         self.trouble(context, true).await?;
         Ok(result)
     }
@@ -281,5 +282,36 @@ impl Provider for ProviderStandIn {
 
     fn acknowledgement(&self) -> Acknowledgement {
         Acknowledgement { status: 200 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ledger;
+    use engross_step_api::{EffectClass, IdempotencyKey, RunId, StepId};
+    use serde_json::Value;
+
+    /// An engine that acts twice is found out wherever a provider would act twice.
+    #[test]
+    fn a_second_effect_counts_unless_the_provider_knows_the_key() {
+        for (effect, expected) in [
+            (EffectClass::Read, 1),
+            (EffectClass::Idempotent, 1),
+            (EffectClass::Reconcilable, 2),
+            (EffectClass::Unsafe, 2),
+        ] {
+            let ledger = Ledger::default();
+            let key = IdempotencyKey::of(&RunId::new("run-000001"), &StepId::new("send"), 0);
+            ledger.count("a/b", effect, &key, Value::Null);
+            ledger.count("a/b", effect, &key, Value::Null);
+            assert_eq!(ledger.calls()["a/b"], expected, "{effect:?}");
+            ledger.count(
+                "a/b",
+                effect,
+                &IdempotencyKey::of(&RunId::new("run-000001"), &StepId::new("send"), 1),
+                Value::Null,
+            );
+            assert_eq!(ledger.calls()["a/b"], expected + 1, "{effect:?}");
+        }
     }
 }
