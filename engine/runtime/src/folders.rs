@@ -214,7 +214,7 @@ mod tests {
         for folders in [WorkflowFolders::beside(&flows), WorkflowFolders::beside(Path::new("not/there"))] {
             assert_eq!(folders.policies(&from), ["far", "near"]);
             assert!(folders.policy(&from, "far").unwrap().path().ends_with("policies/far.policy.yml"));
-            assert_eq!(folders.policy(&from, "none"), None);
+            assert!(folders.policy(&from, "none").is_none());
         }
         let only = WorkflowFolders::only(&flows);
         assert_eq!(only.policies("elsewhere.yaml"), ["far"]);
