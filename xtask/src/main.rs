@@ -11,7 +11,8 @@ const HELP: &str = "cargo xtask CHORE
 
   check      formats, lints and tests everything, simulates, and compares what is generated; installs what it needs
              --quick    without the simulation
-             --nightly  with figures for a night: see CONTRIBUTING.md; --without-power-cuts where there is no root
+             --nightly  with figures for a night; --without-power-cuts where there is no root. ENGROSS_KILLS,
+                        ENGROSS_TEST_TRANSITIONS and ENGROSS_CUTS set other ones: see CONTRIBUTING.md
   schemas    writes schemas/ from the code
   sim        runs the simulator: cargo xtask sim --seeds 10000, cargo xtask sim --seed 7 --trace
   bench      measures the engine beside its store and its disk: cargo xtask bench --quick; --compare fails when a ratio
