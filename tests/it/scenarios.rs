@@ -77,6 +77,8 @@ fn every_example_has_a_test_file_and_all_of_them_pass() {
 #[test]
 fn test_files_fit_their_schema() {
     let schema = std::fs::read_to_string(repository().join("schemas/test.schema.json")).unwrap();
+    let printed = Command::new(env!("CARGO_BIN_EXE_engross")).args(["schema", "test"]).output().unwrap();
+    assert_eq!(text(&printed.stdout), schema, "`cargo xtask schemas` writes it anew");
     let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
     let tests = files(".test.yaml");
     assert!(tests.len() >= 4);
@@ -165,13 +167,21 @@ scenarios:
     inputs: { template_id: t1, counterparty: { name: Acme, email: a@acme.example } }
     timeline: [{ after: 1d, event: juro/contract.signed }]
     expect: { outcome: stopped }
+  - name: what is ignored comes too early
+    inputs: { template_id: t1, counterparty: { name: Acme, email: a@acme.example } }
+    timeline:
+      - { after: 1d, event: juro/contract.signed, ignored: true }
+      - { at: approve, decide: approved, as: lena@legal.example }
+      - { at: signed, after: 1d, event: juro/contract.signed, ignored: true }
+      - { after: 1d, at: approve, cancel: true, as: lena@legal.example, ignored: true }
+    expect: { outcome: stopped }
   - name: who is expected to look on sees it stand
     inputs: { template_id: t1, counterparty: { name: Acme, email: a@acme.example } }
     until: 3d
     expect: { outcome: succeeded, steps: { approve: approved } }
 ");
     let (code, out, err) = test(place.path(), &[]);
-    assert_eq!((code, err.as_str()), (Some(1), "4 scenarios: 0 ok, 4 failed\n"));
+    assert_eq!((code, err.as_str()), (Some(1), "5 scenarios: 0 ok, 5 failed\n"));
     assert_snapshot!(out);
 }
 

@@ -94,22 +94,11 @@ impl Play<'_> {
                 judged(entry, done.map_err(|error| error.to_string()))
             }
             Act::Webhook { provider, kind, sees, data, times } => {
-                let waiting = self.waiting(states, provider, entry.at.as_deref());
-                let late: Vec<(String, String)> = self.objects_of(provider);
-                if waiting.is_empty() && !entry.ignored {
-                    return Err(format!("`{provider}/{kind}` came, and no step waited for it"));
-                }
-                let mut objects: Vec<(String, String)> = Vec::new();
-                for Waiting { run, step, connection, object } in &waiting {
-                    let fact = self.suite.known.fact(step);
-                    if let Some(outcome) = fact.and_then(|fact| seen(fact, kind, sees)).filter(|_| !entry.ignored) {
-                        self.ledger.show(run, step, &outcome);
-                    }
-                    objects.push((connection.to_string(), object.to_string()));
-                }
-                objects.extend(late.into_iter().filter(|_| entry.ignored));
-                objects.sort();
-                objects.dedup();
+                let at = entry.at.as_deref();
+                let objects = match entry.ignored {
+                    true => self.too_late(states, provider, kind, at)?,
+                    false => self.tell_of(states, provider, kind, at, sees)?,
+                };
                 for (connection, object) in &objects {
                     let body = stand_in::webhook(kind, object, &format!("entry-{number}"), data);
                     deliver(engine, connection, &body, *times).await?;
@@ -141,6 +130,49 @@ impl Play<'_> {
                 refused_if_ignored(entry, done.map(drop).map_err(|error| error.to_string()))
             }
         }
+    }
+
+    /// What a webhook is about that steps wait for; they see what it tells of when they look.
+    fn tell_of(
+        &self,
+        states: &[RunState],
+        provider: &str,
+        kind: &str,
+        at: Option<&str>,
+        sees: &Sees,
+    ) -> Result<Vec<(String, String)>, String> {
+        let waiting = self.waiting(states, provider, at);
+        if waiting.is_empty() {
+            return Err(format!("`{provider}/{kind}` came, and no step waited for it"));
+        }
+        let mut objects: Vec<(String, String)> = Vec::new();
+        for Waiting { run, step, connection, object } in &waiting {
+            if let Some(outcome) = self.suite.known.fact(step).and_then(|fact| seen(fact, kind, sees)) {
+                self.ledger.show(run, step, &outcome);
+            }
+            objects.push((connection.to_string(), object.to_string()));
+        }
+        objects.sort();
+        objects.dedup();
+        Ok(objects)
+    }
+
+    /// What a webhook is about that comes too late.
+    fn too_late(
+        &self,
+        states: &[RunState],
+        provider: &str,
+        kind: &str,
+        at: Option<&str>,
+    ) -> Result<Vec<(String, String)>, String> {
+        if let Some(waiting) = self.waiting(states, provider, at).first() {
+            return Err(format!("`{provider}/{kind}` was to change nothing, and `{}` waits for it", waiting.step));
+        }
+        let objects = self.objects_of(provider);
+        if objects.is_empty() {
+            return Err(format!("`{provider}/{kind}` is not too late: nothing has waited for it yet"));
+        }
+        Ok(objects)
     }
 
     /// The steps that wait for webhooks of a provider.
