@@ -10,6 +10,10 @@ use engross_core::limits::{ATTEMPTS_MAX, GROUP_RUNS_MAX, ITEMS_MAX, ITEMS_PARALL
 use engross_core::{SPAN_PATTERN, StepSpec};
 use engross_schedule::{CatchUp, Overlap};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Operations that are named beside an outcome that an editor offers.
+const SNIPPET_OPERATIONS: usize = 4;
 
 const NAME: &str = "^[a-z][a-z0-9_]*$";
 
@@ -165,13 +169,40 @@ fn definitions(specs: &[&StepSpec]) -> Value {
         "need": {
             "description": "A step (its good outcome), `step.outcome`, the first of several, or steps that are done.",
             "anyOf": [
-                {"type": "string", "pattern": "^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)?$"},
+                {"type": "string", "pattern": "^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)?$", "defaultSnippets": snippets(specs)},
                 need_form("any", "^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)?$"),
                 need_form("done", NAME),
             ],
         },
         "step": step(specs),
     })
+}
+
+/// What editors offer where a step and how it ended are named: every outcome there is, with what may end so. Which step is meant,
+/// a schema cannot know.
+fn snippets(specs: &[&StepSpec]) -> Vec<Value> {
+    let mut ends: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for spec in specs {
+        for outcome in &spec.outcomes {
+            ends.entry(outcome.name.as_str()).or_default().push(&spec.uses);
+        }
+    }
+    let described = |uses: &[&str]| match uses {
+        uses if uses.len() > SNIPPET_OPERATIONS => format!(
+            "{} and {} more end so",
+            uses.iter().take(SNIPPET_OPERATIONS).copied().collect::<Vec<_>>().join(", "),
+            uses.len() - SNIPPET_OPERATIONS
+        ),
+        uses => format!("how {} may end", uses.join(", ")),
+    };
+    let snippet = |(outcome, uses): (&&str, &Vec<&str>)| {
+        json!({
+            "label": format!("step.{outcome}"),
+            "body": format!("${{1:step}}.{outcome}"),
+            "description": described(uses),
+        })
+    };
+    ends.iter().map(snippet).collect()
 }
 
 fn need_form(form: &str, pattern: &str) -> Value {
@@ -214,7 +245,9 @@ fn case(spec: &StepSpec) -> Value {
         // A base of its own keeps the references inside an operation's schema pointing into it.
         with.insert("$id".to_owned(), json!(format!("engross:with/{}", spec.uses)));
     }
-    let mut then = json!({"properties": {"with": with, "uses": {"description": spec.title}}});
+    let ends: Vec<&str> = spec.outcomes.iter().map(|outcome| outcome.name.as_str()).collect();
+    let described = format!("{}. It ends as {}.", spec.title.trim_end_matches('.'), ends.join(", "));
+    let mut then = json!({"properties": {"with": with, "uses": {"description": described}}});
     if let Some(then) = then.as_object_mut().filter(|_| demands) {
         then.insert("required".to_owned(), json!(["with"]));
     }
