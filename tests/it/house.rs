@@ -18,7 +18,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("engross-schedule", &["engross-core"]),
     ("engross-policy", &["engross-core", "engross-source"]),
     ("engross-store", &["engross-core", "engross-step-api"]),
-    ("engross-sim", &["engross-core", "engross-store"]),
+    ("engross-sim", &["engross-core", "engross-store", "engross-schedule"]),
     (
         "engross-runtime",
         &[
