@@ -136,6 +136,17 @@ scenarios:
     assert!(out.contains("line 6: this decision does not count: "), "{out}");
 }
 
+/// What the manual shows is true.
+#[test]
+fn the_example_of_the_manual_passes() {
+    let manual = std::fs::read_to_string(repository().join("docs/workflows.md")).unwrap();
+    let (_, section) = manual.split_once("\n## Testing a workflow\n").unwrap();
+    let (_, example) = section.split_once("```yaml\n").unwrap();
+    let place = nda(example.split("```").next().unwrap());
+    let (code, out, err) = test(place.path(), &[]);
+    assert_eq!((code, err.as_str()), (Some(0), "2 scenarios: 2 ok, 0 failed\n"), "{out}");
+}
+
 /// Every kind of expectation fails when it is not met, and says what was found instead.
 #[test]
 fn what_is_not_as_expected_fails() {
