@@ -10,7 +10,7 @@ use crate::{beside, host, sources, ui};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use engross_compiler::Catalog;
-use engross_core::{EffectClass, StepSpec};
+use engross_core::{EffectClass, Person, StepSpec};
 use engross_runtime::RegistryCatalog;
 use engross_source::{Diagnostic, Severity, SourceFile, diagnostic};
 use serde_json::Value;
@@ -61,7 +61,7 @@ pub enum Report {
 pub fn run(args: &Validate, config: &Config) -> Result<Exit> {
     let registry = host::registry(config)?;
     let folders = beside::folders(config);
-    let known = Known { inner: host::catalog(&registry, config), sandboxes: sandboxes(config) };
+    let known = Known { inner: host::catalog(&registry, config), sandboxes: sandboxes(config), people: &config.people };
     let catalog = beside::with(known, &folders);
     let paths = find(&args.paths)?;
     let mut findings: Vec<Diagnostic> = Vec::new();
@@ -102,6 +102,7 @@ pub fn run(args: &Validate, config: &Config) -> Result<Exit> {
 struct Known<'a> {
     inner: RegistryCatalog<'a>,
     sandboxes: BTreeMap<String, Leads>,
+    people: &'a BTreeMap<String, Vec<Person>>,
 }
 
 /// Where a connection leads.
@@ -130,6 +131,12 @@ impl Catalog for Known<'_> {
 
     fn connections(&self) -> Option<Vec<(String, String)>> {
         self.inner.connections()
+    }
+
+    fn people(&self) -> Option<Vec<(String, Vec<String>)>> {
+        let members = |people: &Vec<Person>| people.iter().map(ToString::to_string).collect();
+        let groups = self.people.iter().map(|(name, people)| (name.clone(), members(people)));
+        (!self.people.is_empty()).then(|| groups.collect())
     }
 
     fn is_sandbox(&self, connection: &str) -> Option<bool> {

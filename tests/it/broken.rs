@@ -20,6 +20,12 @@ const CONFIG: &str = "connections:
   juro_v2_us: { provider: juro_v2, api_key: { env: KEY } }
   docjuris: { provider: docjuris, account_id: acme, api_key: { env: KEY } }
   paperlex: { provider: paperlex, token: { env: KEY }, base_url: \"http://127.0.0.1:4010/paperlex/v1\" }
+people:
+  legal: [lena@legal.example, omar@legal.example]
+  gc: [gc@legal.example]
+  legal-leads: [gc@legal.example]
+  sales-leads: [kim@sales.example]
+  finance: [fay@finance.example]
 ";
 
 fn files() -> Vec<PathBuf> {

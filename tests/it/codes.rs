@@ -16,6 +16,12 @@ const WITHOUT_EXAMPLE: &[&str] = &[
 const CONFIG: &str = "connections:
   juro: { provider: juro, api_key: { env: KEY } }
   juro_v2: { provider: juro_v2, api_key: { env: KEY } }
+people:
+  legal: [lena@legal.example, omar@legal.example]
+  gc: [gc@legal.example]
+  legal-leads: [gc@legal.example]
+  sales-leads: [kim@sales.example]
+  finance: [fay@finance.example]
 ";
 
 /// Every page by its code.

@@ -13,6 +13,10 @@ pub(crate) fn beside(place: &Path) {
     let in_doubt = "schema: engross/policy/v1\nname: in_doubt\ninputs: { value: { type: number } }\n\
                     rules: [{ when: { value: '< 10' }, stages: [{ from: [legal] }] }]\n";
     std::fs::write(folder.join("in_doubt.policy.yaml"), in_doubt).unwrap();
+    let lonely = "schema: engross/policy/v1\nname: lonely\ninputs: { value: { type: number } }\n\
+                  rules: [{ when: { value: '< 10' }, stages: [{ from: [board] }, { from: [gc], quorum: 2 }] }]\n\
+                  otherwise: { refuse: Too much. }\n";
+    std::fs::write(folder.join("lonely.policy.yaml"), lonely).unwrap();
 }
 
 /// The exit code and what is printed to stdout and to stderr.

@@ -49,6 +49,12 @@ pub trait Catalog {
         Vec::new()
     }
 
+    /// The groups of people with their members in small letters; nothing where none are configured, and then whom a workflow names
+    /// is not checked.
+    fn people(&self) -> Option<Vec<(String, Vec<String>)>> {
+        None
+    }
+
     /// Where validators of the operations are kept from file to file; nothing where each file builds its own.
     fn validators(&self) -> Option<&Validators> {
         None

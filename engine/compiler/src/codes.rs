@@ -55,6 +55,8 @@ codes! {
     TOO_MANY_LEVELS = "E0263", "workflows start each other over too many levels";
     UNKNOWN_POLICY = "E0264", "a policy that is to be asked is not known";
     POLICY_BROKEN = "E0265", "a policy that is to be asked has mistakes";
+    UNKNOWN_PEOPLE = "E0266", "a workflow names people who are not known";
+    QUORUM = "E0267", "more must approve than are asked";
     PLAN = "E0298", "the plan cannot be built";
     TOO_MANY_FINDINGS = "E0299", "there are more findings than are shown";
     TEMPLATE_SYNTAX = "E0301", "a template is not well formed";

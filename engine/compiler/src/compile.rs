@@ -9,7 +9,7 @@ use crate::plan;
 use crate::rules::triggers::Trigger;
 use crate::rules::{
     absent, advice, approvals, children, connections, cycles, edges, expressions, foreach, input_schemas, mixed, needs,
-    operations, reach, references, secrets, triggers, waits, with,
+    operations, people, reach, references, secrets, triggers, waits, with,
 };
 use crate::templates;
 use crate::typing::schema_of;
@@ -73,6 +73,7 @@ fn check<'a>(
     family.leave();
     with::check(&unit, findings);
     advice::check(&unit, findings);
+    people::check(&unit, findings);
     let connections = connections::resolve(&unit, findings);
     mixed::check(&unit, &connections, findings);
     secrets::check(&unit, findings);

@@ -177,6 +177,15 @@ impl std::fmt::Display for GivenProblem {
 }
 
 impl PolicyTable {
+    /// Every stage that a rule asks for.
+    pub fn stages(&self) -> impl Iterator<Item = &PolicyStage> {
+        let answers = self.rules.iter().map(|rule| &rule.answer).chain(&self.otherwise);
+        answers.flat_map(|answer| match answer {
+            Answer::Ask { stages, .. } => stages.as_slice(),
+            Answer::Refuse { .. } => &[],
+        })
+    }
+
     /// Who must approve what these values describe. Every input must be given.
     ///
     /// # Errors

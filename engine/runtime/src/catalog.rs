@@ -91,6 +91,10 @@ impl<C: Catalog> Catalog for Beside<'_, C> {
         self.catalog.connections()
     }
 
+    fn people(&self) -> Option<Vec<(String, Vec<String>)>> {
+        self.catalog.people()
+    }
+
     fn validators(&self) -> Option<&Validators> {
         Some(&self.validators)
     }

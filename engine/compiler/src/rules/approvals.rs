@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// The operation that asks people.
-const APPROVAL: &str = "approval";
+pub(crate) const APPROVAL: &str = "approval";
 
 /// The table of each approval that asks one, as far as it can be had.
 pub(crate) fn policies(

@@ -17,6 +17,7 @@ pub(crate) mod input_schemas;
 pub(crate) mod mixed;
 pub(crate) mod needs;
 pub(crate) mod operations;
+pub(crate) mod people;
 pub(crate) mod reach;
 pub(crate) mod references;
 pub(crate) mod secrets;
