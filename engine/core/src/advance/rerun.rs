@@ -4,7 +4,7 @@
 use super::settle::{Readiness, readiness};
 use super::{Rejection, Work};
 use crate::plan::items_begun;
-use crate::{EffectClass, Event, OutcomeKind, Person, PlanStep, RunStatus, StepId, StepState};
+use crate::{EffectClass, Event, OutcomeKind, Person, PlanStep, RunStatus, StepId, StepState, WaitKind};
 use std::collections::BTreeSet;
 
 pub(super) fn rerun(
@@ -33,8 +33,12 @@ pub(super) fn rerun(
     if !steps.contains(from) {
         return Err(Rejection::NotStuck { step: from.clone(), state: "pending" });
     }
-    let under_way =
-        named(work, &steps, |state| matches!(state, StepState::Running { .. } | StepState::BackingOff { .. }));
+    let under_way = named(work, &steps, |state| match state {
+        StepState::Running { .. } | StepState::BackingOff { .. } => true,
+        // Another run would be started beside the one that was started for it.
+        StepState::Waiting { wait, .. } => matches!(wait.kind, WaitKind::Run { owned: true, .. }),
+        _ => false,
+    });
     if !under_way.is_empty() || (!work.state.status.is_over() && work.state.status != RunStatus::Running) {
         return Err(Rejection::UnderWay(under_way.join(", ")));
     }

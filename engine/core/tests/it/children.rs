@@ -85,3 +85,17 @@ fn a_run_of_somebody_else_is_left_alone() {
     assert_eq!(w.status(), RunStatus::Cancelled);
     assert!(!w.trace.contains("cancel run"), "{}", w.trace);
 }
+
+#[test]
+fn a_step_is_not_run_again_while_the_run_that_it_started_goes_on() {
+    let mut w = world();
+    w.intend("nda", 1).park("nda", wait(true)).look("nda", 1, Ok(None));
+    w.give(Input::Rerun {
+        from: StepId::new("nda"),
+        by: engross_core::Person::new("lena"),
+        effects_again: true,
+        comment: None,
+    });
+    let refused = "refused: this can be run again once nothing of it is under way any more (nda)";
+    assert!(w.trace.contains(refused), "{}", w.trace);
+}
