@@ -14,7 +14,8 @@ const HELP: &str = "cargo xtask CHORE
              --nightly  with figures for a night; --without-power-cuts where there is no root. ENGROSS_KILLS,
                         ENGROSS_TEST_TRANSITIONS and ENGROSS_CUTS set other ones: see CONTRIBUTING.md
   schemas    writes schemas/ from the code
-  sim        runs the simulator: cargo xtask sim --seeds 10000, cargo xtask sim --seed 7 --trace
+  sim        runs the simulator: cargo xtask sim --seeds 10000, cargo xtask sim --seed 7 --trace;
+             fails when something does not hold, and when a fault occurs too seldom to have been tested
   bench      measures the engine beside its store and its disk: cargo xtask bench --quick; --compare fails when a ratio
              is much worse than in docs/bench.md
   power-cut  cuts the power of a real disk while the engine works; needs root and loop devices

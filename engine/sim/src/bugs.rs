@@ -26,6 +26,8 @@ pub enum Bug {
     EffectBeforeIntent,
     /// A look-up that finds nothing is believed before the request has settled.
     SettleIgnored,
+    /// A request is taken for settled so long after it was meant to leave, not after its sender let go of it.
+    SettleSinceIntent,
     /// What a look-up saw is taken for as young as its answer, which was on its way for minutes.
     LookDatedByAnswer,
     /// Events that a crash left unmatched are not matched at the next start.
@@ -64,6 +66,7 @@ impl Bug {
         Self::SubscriptionLost,
         Self::EffectBeforeIntent,
         Self::SettleIgnored,
+        Self::SettleSinceIntent,
         Self::LookDatedByAnswer,
         Self::UnmatchedForgotten,
         Self::ItemKeyForgotten,

@@ -1,5 +1,6 @@
 //! Every fault the world knows, by name, and how often each was injected.
 
+use crate::limits::{FAULT_OCCURS_MIN, FAULTS_SEEDS, FAULTS_SEEDS_MIN};
 use std::fmt;
 
 macro_rules! faults {
@@ -31,6 +32,8 @@ faults! {
     AnswerDropped => "provider: effect done, answer dropped",
     AnswerLate => "provider: answer after our timeout",
     ActsLate => "provider: acts late, up to settle",
+    ActsAfterTimeout => "provider: effect done after our timeout, later than settle after it was sent",
+    ActsAfterKill => "provider: effect done after its sender was killed, later than settle after it was sent",
     Hangs => "provider: hangs",
     KeyRefusedLook => "provider: a look is refused (401)",
     LookFails => "provider: a look fails (5xx)",
@@ -98,6 +101,16 @@ impl Counts {
             *mine += theirs;
         }
     }
+
+    /// The faults that occurred too seldom for so many seeds: a simulation without them proves less than it says.
+    pub fn too_rare(&self, seeds: u64) -> Vec<Fault> {
+        Fault::ALL.iter().copied().filter(|fault| self.of(*fault) < owed(seeds)).collect()
+    }
+}
+
+/// How often each fault has to occur in so many seeds.
+pub fn owed(seeds: u64) -> u64 {
+    if seeds < FAULTS_SEEDS_MIN { 0 } else { FAULT_OCCURS_MIN * seeds.min(FAULTS_SEEDS) / FAULTS_SEEDS }
 }
 
 impl fmt::Display for Counts {
@@ -106,5 +119,33 @@ impl fmt::Display for Counts {
             writeln!(f, "{:>12}  {}", self.of(*fault), fault.as_str())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_that_is_too_rare_is_named() {
+        for (seeds, occurs, expected) in [
+            (10_000, 100, false),
+            (10_000, 99, true),
+            (100_000, 100, false),
+            (100_000, 99, true),
+            (1_500, 15, false),
+            (1_500, 14, true),
+            (1_000, 10, false),
+            (1_000, 9, true),
+            (999, 0, false),
+        ] {
+            let rare = Fault::ActsAfterTimeout;
+            let mut counts = Counts::default();
+            for fault in Fault::ALL {
+                (0..if *fault == rare { occurs } else { 100 }).for_each(|_| counts.add(*fault));
+            }
+            let found = counts.too_rare(seeds);
+            assert_eq!(found, if expected { vec![rare] } else { vec![] }, "{occurs} in {seeds} seeds");
+        }
     }
 }

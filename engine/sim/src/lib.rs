@@ -18,7 +18,7 @@ mod run;
 mod world;
 
 pub use bugs::Bug;
-pub use faults::{Counts, Fault};
+pub use faults::{Counts, Fault, owed};
 pub use invariants::Violation;
 pub use reference::{Compared, check_reference};
-pub use run::{CORPUS, Failure, Options, Week, corpus, explain, simulate};
+pub use run::{CORPUS, Failure, Options, Week, corpus, explain, how_to_keep, simulate};

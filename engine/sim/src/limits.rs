@@ -1,7 +1,7 @@
 //! Every bound of the simulator in one place, with its unit in its name.
 
 /// Goes up whenever a seed would mean another week: a seed is quoted together with it.
-pub const GENERATOR_VERSION: u32 = 3;
+pub const GENERATOR_VERSION: u32 = 4;
 
 /// A second.
 pub const SECOND_MS: u64 = 1_000;
@@ -63,6 +63,15 @@ pub const JOURNAL_MAX: u64 = 6_000;
 
 /// Runs that may be in memory at once besides those that something happens to.
 pub const SLOTS_MAX: usize = 64;
+
+/// How often each fault has to occur in [`FAULTS_SEEDS`] seeds, and in more than that: one that is rarer tests nothing.
+pub const FAULT_OCCURS_MIN: u64 = 100;
+
+/// The seeds for which that is said; for fewer, it is as much less.
+pub const FAULTS_SEEDS: u64 = 10_000;
+
+/// With fewer seeds than this, chance alone may leave a fault out, and nothing is asked.
+pub const FAULTS_SEEDS_MIN: u64 = 1_000;
 
 /// Lines of the trace that a failure shows.
 pub const TRACE_TAIL: usize = 60;

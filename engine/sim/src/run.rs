@@ -78,13 +78,31 @@ pub fn corpus() -> Vec<u64> {
     CORPUS.lines().filter_map(seed).collect()
 }
 
-/// A failure for whoever has to find its cause: the seed, the invariant, how to see it again, and the last things that happened.
+/// How a seed that failed is kept for ever; nothing of one that failed by a planted bug, which is no find.
+pub fn how_to_keep(failure: &Failure, bug: Bug) -> String {
+    let (seed, invariant) = (failure.seed, failure.violation.invariant);
+    if bug != Bug::None {
+        return String::new();
+    }
+    if corpus().contains(&seed) {
+        return format!("seed {seed} is in engine/sim/corpus.txt already: what it stands for is broken again\n");
+    }
+    format!(
+        "keep seed {seed}: add it to engine/sim/corpus.txt, as `{seed} generator {GENERATOR_VERSION}, {invariant}: what was wrong`\n"
+    )
+}
+
+/// A failure for whoever has to find its cause: the seed, the invariant, how to see it again, how to keep it, and the last things
+/// that happened.
 pub fn explain(failure: &Failure, bug: Bug) -> String {
     let seed = failure.seed;
     let again = simulate(Options { seed, bug, trace: true, ..Options::default() });
+    let planted = if bug == Bug::None { String::new() } else { format!(" --bug {bug:?}") };
     let mut text = format!(
-        "seed {seed} (generator {GENERATOR_VERSION}) fails at {} ms: {}\nsee it again with: engross-sim --seed {seed} --trace\n",
-        failure.at, failure.violation
+        "seed {seed} (generator {GENERATOR_VERSION}) fails at {} ms: {}\nsee it again with: cargo xtask sim --seed {seed} --trace{planted}\n{}",
+        failure.at,
+        failure.violation,
+        how_to_keep(failure, bug)
     );
     for line in again.trace.iter().skip(again.trace.len().saturating_sub(TRACE_TAIL)) {
         let _ = writeln!(text, "  {line}");

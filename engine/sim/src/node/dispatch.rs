@@ -229,6 +229,9 @@ impl World {
 
     pub(super) fn timed_out(&mut self, id: u64, call: u64) {
         let error = StepError::new(ErrorClass::Transient, "timeout", "no answer in time").maybe_done();
+        if self.node.jobs.get(&id).is_some_and(|job| job.call == Some(call)) {
+            self.gave_up(call);
+        }
         self.answered(id, call, Reply::Failed(error));
     }
 
@@ -262,7 +265,9 @@ impl World {
 
     fn nothing_found(&mut self, id: u64) {
         let Some(job) = self.node.jobs.get(&id) else { return };
-        let settled_at = job.intents.map(|intents| intents.let_go.plus_ms(SETTLE_MS));
+        let since_intent = self.bug(Bug::SettleSinceIntent);
+        let let_go = job.intents.map(|intents| if since_intent { intents.last } else { intents.let_go });
+        let settled_at = let_go.map(|at| at.plus_ms(SETTLE_MS));
         // The answer may have been on its way for minutes: it tells what was there when the look was sent.
         let dated_by_answer = self.bug(Bug::LookDatedByAnswer);
         let saw = job.asked_whether_at.filter(|_| !dated_by_answer).unwrap_or_else(|| self.wall());

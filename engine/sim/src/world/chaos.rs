@@ -95,6 +95,7 @@ impl World {
     pub(crate) fn crash(&mut self) {
         self.note(|| "the process is gone".to_string());
         let in_flight = self.node.die();
+        self.senders_are_gone();
         if !in_flight.is_empty() {
             // A batch is atomic: on its way, it is done or it is not.
             if in_flight.len() > 1 {

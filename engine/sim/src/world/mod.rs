@@ -9,6 +9,7 @@ mod heap;
 mod helpers;
 mod provider;
 mod setup;
+mod stalled;
 
 pub(crate) use callers::{Caller, Wish};
 pub(crate) use chaos::Chaos;

@@ -2,6 +2,7 @@
 //!
 //! It honours idempotency keys for operations of the class `idempotent`, and for no others. What it made can be looked up.
 
+use super::stalled::Stalled;
 use super::{Caller, Happening, Wish, World};
 use crate::faults::Fault;
 use crate::limits::{ATTEMPT_MS_MAX, DAY_MS, MINUTE_MS, SECOND_MS, SETTLE_MS};
@@ -27,12 +28,14 @@ pub(crate) enum Reply {
     Failed(StepError),
 }
 
-struct Call {
+pub(super) struct Call {
     ask: Ask,
     job: u64,
     incarnation: u64,
     /// How the answer leaves once the provider has acted; none when it never does.
-    answer: Option<(u64, Option<StepError>)>,
+    pub(super) answer: Option<(u64, Option<StepError>)>,
+    /// That the provider does not act before the sender has let go.
+    pub(super) stalled: Option<Stalled>,
 }
 
 /// What the provider made.
@@ -43,7 +46,7 @@ pub(crate) struct Effect {
 
 #[derive(Default)]
 pub(crate) struct Provider {
-    calls: BTreeMap<u64, Call>,
+    pub(super) calls: BTreeMap<u64, Call>,
     calls_made: u64,
     by_key: BTreeMap<String, String>,
     /// By run, step, and which re-run of the step.
@@ -66,7 +69,7 @@ impl World {
         self.note(|| format!("asks: {ask:?}"));
         self.provider.calls_made += 1;
         let number = self.provider.calls_made;
-        let call = Call { ask, job, incarnation: self.node.incarnation, answer: Some((0, None)) };
+        let call = Call { ask, job, incarnation: self.node.incarnation, answer: Some((0, None)), stalled: None };
         if !self.meets_a_fault(number, call) {
             let (there, back) = (self.dice.range(5, 400), self.dice.range(5, 100));
             if let Some(call) = self.provider.calls.get_mut(&number) {
@@ -118,10 +121,7 @@ impl World {
                 self.hit(Fault::ServerErrorBefore);
                 answer(self, soon, away("http_503").maybe_done())
             }
-            3 => {
-                self.hit(Fault::Hangs);
-                true
-            }
+            3 => self.hangs(number),
             4 => {
                 self.hit(Fault::ActsLate);
                 let late = self.dice.range(SECOND_MS, SETTLE_MS - SECOND_MS);
@@ -187,7 +187,10 @@ impl World {
     }
 
     pub(super) fn acts(&mut self, number: u64) {
-        let Some(Call { ask, job, incarnation, answer }) = self.provider.calls.remove(&number) else { return };
+        let Some(Call { ask, job, incarnation, answer, stalled }) = self.provider.calls.remove(&number) else { return };
+        if stalled.is_some_and(|stalled| !self.arrives(stalled)) {
+            return;
+        }
         let reply = match ask {
             Ask::Act { key, run, step, epoch, class, attempt } => self.effect(key, (run, step, epoch), class, attempt),
             Ask::LookUp { run, step, epoch } => {

@@ -68,6 +68,11 @@ fn a_look_that_is_believed_too_soon_lets_an_effect_happen_twice() {
 }
 
 #[test]
+fn a_look_that_is_believed_since_the_request_was_meant_to_leave_lets_an_effect_happen_twice() {
+    check(Bug::SettleSinceIntent, "I2");
+}
+
+#[test]
 fn a_look_that_is_dated_by_its_answer_lets_an_effect_happen_twice() {
     check_among(Bug::LookDatedByAnswer, "I2", 440..470);
 }
