@@ -13,10 +13,13 @@ use std::collections::BTreeMap;
 /// (which, and in which way).
 type Shape = Vec<(u8, u8, Vec<(usize, u8)>)>;
 
+/// One step as it is drawn: what it needs is an index into those before it.
+type Drawn = (u8, u8, Vec<(prop::sample::Index, u8)>);
+
 fn shape() -> impl Strategy<Value = Shape> {
     let needs = prop::collection::vec((any::<prop::sample::Index>(), 0_u8..4), 0..3);
     prop::collection::vec((0_u8..4, any::<u8>(), needs), 1..14).prop_map(|steps| {
-        let earlier = |(at, (effect, how, needs)): (usize, (u8, u8, Vec<(prop::sample::Index, u8)>))| {
+        let earlier = |(at, (effect, how, needs)): (usize, Drawn)| {
             let needs = needs.into_iter().filter(|_| at > 0).map(|(i, how)| (i.index(at.max(1)), how)).collect();
             (effect, how, needs)
         };
