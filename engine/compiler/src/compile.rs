@@ -82,8 +82,8 @@ fn check<'a>(
     let mut edges = needs::resolve(&unit, findings);
     let uses = references::check(&unit, findings);
     expressions::check(&unit, findings);
-    absent::check(&unit, &uses, &edges, findings);
     edges::add_implied(&unit, &uses, &mut edges);
+    absent::check(&unit, &uses, &edges, findings);
     cycles::check(&unit, &edges, findings);
     reach::check(&unit, &edges, findings);
     waits::check(&unit, &uses, &edges, findings);

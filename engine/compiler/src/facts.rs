@@ -4,7 +4,7 @@ use crate::expr::{Reference, Segment};
 use crate::family::Facts;
 use crate::limits::SCHEMA_PARTS_MAX;
 use crate::model;
-use crate::rules::{needs, reach, values, waits};
+use crate::rules::{absent, needs, reach, values, waits};
 use crate::templates::Place;
 use crate::typing::or_null;
 use crate::unit::{Edge, Unit};
@@ -16,19 +16,19 @@ use std::collections::BTreeSet;
 /// What the workflow is to one that starts it.
 pub(crate) fn facts(unit: &Unit<'_>, edges: &[Vec<Edge>]) -> Facts {
     let skipped = maybe_skipped(unit, edges);
-    let mut of_skipped: BTreeSet<&str> = BTreeSet::new();
+    let mut maybe_null: BTreeSet<&str> = BTreeSet::new();
     for site in &unit.templates.sites {
         let (Place::Output, Some(Segment::Key(name))) = (site.place, site.path.first()) else { continue };
         let mut references = site.text.expressions.iter().flat_map(|expression| &expression.references);
-        if references.any(|reference| is_of(unit, reference, &skipped)) {
-            of_skipped.insert(name);
+        if references.any(|reference| is_of(unit, reference, &skipped) || absent::may_lack(unit, reference)) {
+            maybe_null.insert(name);
         }
     }
     let mut parts = SCHEMA_PARTS_MAX;
     let output = |entry: &Entry| {
         let schema = values::schema_of_node(unit, &entry.value, &mut parts);
         let name = entry.key.text.clone();
-        let schema = if of_skipped.contains(name.as_str()) { or_null(&schema) } else { schema };
+        let schema = if maybe_null.contains(name.as_str()) { or_null(&schema) } else { schema };
         (name, schema)
     };
     let properties: Map<String, Value> = unit.workflow.outputs.iter().map(output).collect();

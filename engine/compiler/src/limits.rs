@@ -71,5 +71,9 @@ pub const PATTERN_BYTES_MAX: usize = 1024 * 1024;
 /// looked at.
 pub const FACTS_MAX: usize = 1_000_000;
 
+/// Needs of needs that are followed while it is looked whether what steps left is there in others; after that, only their own
+/// needs count.
+pub const NEEDS_FOLLOWED_MAX: usize = 200_000;
+
 /// Findings of one code that are shown for one file; the last of them says how many more there are.
 pub const FINDINGS_PER_CODE_MAX: usize = 20;

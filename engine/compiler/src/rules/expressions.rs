@@ -60,7 +60,9 @@ impl References for Scope<'_, '_> {
             kinds = kinds.without(NULL);
         }
         let items = schema.get("items").and_then(|items| types(root, items)).map(|names| Kinds::of(&names));
-        let filled = schema.get("minItems").and_then(Value::as_u64).is_some_and(|least| least > 0);
+        let required = schema.get("required").and_then(Value::as_array);
+        let filled = schema.get("minItems").and_then(Value::as_u64).is_some_and(|least| least > 0)
+            || required.is_some_and(|names| !names.is_empty());
         Type { kinds, known: true, items, filled }
     }
 

@@ -28,10 +28,10 @@ impl<'u> Tested<'u> {
         Self(by_step)
     }
 
-    /// The paths that are there wherever this site is computed.
-    pub(super) fn there(&self, site: &Site<'_>) -> Vec<Vec<&'u Segment>> {
+    /// The paths that are there wherever this site is computed, and whether they are not null either.
+    pub(super) fn there(&self, site: &Site<'_>) -> Vec<(Vec<&'u Segment>, bool)> {
         let Some(step) = behind_condition(site) else { return Vec::new() };
-        self.0.get(&step).into_iter().flatten().map(|(path, _)| path.clone()).collect()
+        self.0.get(&step).cloned().unwrap_or_default()
     }
 
     /// Whether the reference is there wherever this site is computed; with `not_null`, whether it is not null either.
@@ -39,7 +39,10 @@ impl<'u> Tested<'u> {
         let Some(step) = behind_condition(site) else { return false };
         let path = reference.path();
         self.0.get(&step).is_some_and(|tested| {
-            tested.iter().any(|(other, other_not_null)| *other == path && (*other_not_null || !not_null))
+            // What has a part that is there is not null.
+            tested.iter().any(|(other, other_not_null)| {
+                other.starts_with(&path) && (*other_not_null || !not_null || other.len() > path.len())
+            })
         })
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Type {
     pub(crate) known: bool,
     /// The kinds of a list's items, where they are known.
     pub(crate) items: Option<Kinds>,
-    /// Whether a list certainly has an item.
+    /// Whether a list certainly has an item, or a map an entry.
     pub(crate) filled: bool,
 }
 
@@ -38,6 +38,11 @@ impl Type {
             items,
             filled: self.filled && other.filled,
         }
+    }
+
+    /// Whether it certainly counts as true.
+    fn is_true(self) -> bool {
+        self.known && self.filled && LIST.or(MAP).holds(self.kinds)
     }
 
     fn without(self, kinds: Kinds) -> Self {
@@ -85,8 +90,8 @@ pub(crate) struct Typer<'r> {
     references: &'r dyn References,
     /// References that are there, or not null, because a condition around the part at hand says so.
     tested: Vec<Assured>,
-    /// Each use of a reference, with the references that are there wherever it is computed.
-    pub(crate) uses: Vec<(usize, Vec<usize>)>,
+    /// Each use of a reference, with what is sure of others wherever it is computed.
+    pub(crate) uses: Vec<(usize, Vec<Assured>)>,
     pub(crate) misfits: Vec<Misfit>,
 }
 
@@ -100,7 +105,7 @@ impl<'r> Typer<'r> {
         match &tree.node {
             Node::Reference(at) => {
                 let found = self.references.reference(*at);
-                self.uses.push((*at, self.tested.iter().map(|other| other.reference).collect()));
+                self.uses.push((*at, self.tested.clone()));
                 let not_null = |other: &&Assured| other.not_null && self.references.same(*at, other.reference);
                 let tested = self.tested.iter().any(|other| not_null(&other));
                 if tested { found.without(NULL) } else { found }
@@ -172,6 +177,8 @@ impl<'r> Typer<'r> {
                 self.takes(right, two, STRING.or(LIST).or(MAP), "`in`", MisfitKind::Never);
                 Type::of(BOOLEAN)
             }
+            Operator::And if one.is_true() => two,
+            Operator::Or if one.is_true() => one,
             Operator::And => one.or(two),
             Operator::Or => one.without(NULL).or(two),
         }

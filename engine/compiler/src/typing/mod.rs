@@ -9,10 +9,10 @@ mod mistakes;
 mod walk;
 mod written;
 
-pub(crate) use expressions::{Misfit, MisfitKind, References, Type, Typer, assured};
+pub(crate) use expressions::{Assured, Misfit, MisfitKind, References, Type, Typer, assured};
 pub(crate) use infer::schema_of;
 pub(crate) use mistakes::{Mistake, MistakeKind, mistakes, schema_message, type_words};
-pub(crate) use walk::{Found, follow, promised, types};
+pub(crate) use walk::{Found, follow, has_parts, promised, types};
 pub(crate) use written::{either, list_of, or_null, standalone};
 
 use crate::limits::PATTERN_BYTES_MAX;

@@ -43,7 +43,7 @@ fn step<'s>(root: &'s Value, schema: &'s Value, segment: &Segment, budget: &mut 
         Segment::Key(key) => property(root, schema, key, segment, budget),
         Segment::Index(_) => match schema.get("items") {
             Some(items) if !schema.contains_key("prefixItems") => Found::Schema(items),
-            _ => Found::Anything,
+            _ => item_of_branch(root, schema, segment, budget),
         },
     }
 }
@@ -56,6 +56,28 @@ fn resolve<'s>(root: &'s Value, schema: &'s Value, budget: &mut usize) -> Option
         let object = schema.as_object()?;
         let Some(reference) = object.get("$ref").and_then(Value::as_str) else { return Some(object) };
         schema = root.pointer(reference.strip_prefix('#')?)?;
+    }
+}
+
+/// An item of the only branch that has items, as of a list that may be null.
+fn item_of_branch<'s>(
+    root: &'s Value,
+    schema: &'s Map<String, Value>,
+    segment: &Segment,
+    budget: &mut usize,
+) -> Found<'s> {
+    let branches = ["anyOf", "oneOf"].iter().filter_map(|keyword| schema.get(*keyword)?.as_array()).flatten();
+    let mut found = Vec::new();
+    for branch in branches {
+        match step(root, branch, segment, budget) {
+            Found::Schema(schema) => found.push(schema),
+            Found::Anything => return Found::Anything,
+            Found::Nothing(_) | Found::NoParts(_) => {}
+        }
+    }
+    match found.as_slice() {
+        [only] => Found::Schema(only),
+        _ => Found::Anything,
     }
 }
 
@@ -109,15 +131,30 @@ fn says_nothing_of_properties(branch: &Value) -> bool {
     })
 }
 
-/// Whether a value of `schema` certainly has this part. What is not declared is taken to be there: nothing is known of it.
+/// Whether a value of `schema` certainly is of the kind that has such parts; with `not_null`, null aside. Where nothing is said
+/// of its kind it is taken to be.
+pub(crate) fn has_parts(root: &Value, schema: &Value, segment: &Segment, not_null: bool) -> bool {
+    let wanted = if matches!(segment, Segment::Key(_)) { "object" } else { "array" };
+    types(root, schema).is_none_or(|types| types.iter().all(|one| one == wanted || not_null && one == "null"))
+}
+
+/// Whether a value of `schema`, if it has parts at all, certainly has this one. What is not declared is taken to be there: nothing
+/// is known of it.
 pub(crate) fn promised(root: &Value, schema: &Value, segment: &Segment) -> bool {
     let mut budget = SCHEMA_STEPS_MAX;
-    let Some(schema) = resolve(root, schema, &mut budget) else { return true };
+    promised_within(root, schema, segment, &mut budget)
+}
+
+fn promised_within(root: &Value, schema: &Value, segment: &Segment, budget: &mut usize) -> bool {
+    let Some(schema) = resolve(root, schema, budget) else { return true };
     match segment {
         Segment::Key(key) => {
             let property = schema.get("properties").and_then(|properties| properties.get(key));
             let declared = property.is_some() || schema.get("additionalProperties").is_some_and(Value::is_object);
             let branches = ["allOf", "anyOf", "oneOf"].iter().any(|keyword| schema.contains_key(*keyword));
+            if property.is_none() && ["anyOf", "oneOf"].iter().any(|k| lacks(root, schema.get(*k), segment, budget)) {
+                return false;
+            }
             let required = schema.get("required").and_then(Value::as_array);
             !declared
                 || branches && property.is_none()
@@ -129,6 +166,13 @@ pub(crate) fn promised(root: &Value, schema: &Value, segment: &Segment) -> bool 
             !schema.contains_key("items") || usize::try_from(least).is_ok_and(|least| *index < least)
         }
     }
+}
+
+/// Whether one of these branches declares the part and does not promise it.
+fn lacks(root: &Value, branches: Option<&Value>, segment: &Segment, budget: &mut usize) -> bool {
+    let declares = |branch: &Value| matches!(follow(root, branch, segment), Found::Schema(_));
+    let mut branches = branches.and_then(Value::as_array).into_iter().flatten();
+    branches.any(|branch| declares(branch) && !promised_within(root, branch, segment, budget))
 }
 
 /// The types a value of `schema` may have, or nothing if the schema does not say.

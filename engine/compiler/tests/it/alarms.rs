@@ -3,6 +3,10 @@
 //!
 //! Schemas, expressions and values come from one seed; proptest chooses the seeds and a failure prints its workflow.
 
+mod drive;
+mod values;
+mod workflows;
+
 use crate::common::catalog;
 use engross_compiler::{TeraEvaluator, compile};
 use engross_core::{Evaluate, Template};
