@@ -22,8 +22,13 @@ pub(crate) fn check(unit: &Unit<'_>, uses: &[Use], edges: &[Vec<Edge>], findings
     let tested = Tested::new(unit);
     let mut sure = Sure::new(unit, edges);
     for used in uses.iter().filter(|used| !used.guarded) {
-        let path = unit.site(used.site).and_then(|site| Some((site, reference_at(site, used)?)));
-        if path.is_some_and(|(site, reference)| tested.assures(site, reference, false)) {
+        let Some(site) = unit.site(used.site) else { continue };
+        let is_tested = reference_at(site, used).is_some_and(|(expression, position, reference)| {
+            let path = reference.path();
+            let assured = assured_in(site, expression).remove(&position).unwrap_or_default();
+            tested.assures(site, reference, false) || assured.iter().any(|(other, _)| other.starts_with(&path))
+        });
+        if is_tested {
             continue;
         }
         left(unit, used, &mut sure, findings);
@@ -88,9 +93,13 @@ impl References for Untyped {
     }
 }
 
-fn reference_at<'s>(site: &'s Site<'_>, used: &Use) -> Option<&'s Reference> {
-    let references = site.text.expressions.iter().flat_map(|expression| &expression.references);
-    references.into_iter().find(|reference| reference.static_range() == used.range)
+/// The reference that is such a use, with its expression and its position there.
+fn reference_at<'s>(site: &'s Site<'_>, used: &Use) -> Option<(&'s Expression, usize, &'s Reference)> {
+    site.text.expressions.iter().find_map(|expression| {
+        let mut references = expression.references.iter().enumerate();
+        let (position, reference) = references.find(|(_, reference)| reference.static_range() == used.range)?;
+        Some((expression, position, reference))
+    })
 }
 
 /// Reports a reference to a part of an input that its schema does not promise. What an operation's answer lacks is left to the

@@ -306,13 +306,7 @@ impl<'c> Checker<'c, '_, '_> {
         } else {
             self.walk(&OUTCOME, 3, codes::UNKNOWN_OUTPUT);
         }
-        let guarded = self.reference.guarded || self.tested_elsewhere();
-        Some(Use { target, site: self.site_index, range: all, outputs, guarded })
-    }
-
-    /// Whether the same path is tested or given a default in the same expression.
-    fn tested_elsewhere(&self) -> bool {
-        is_tested(self.site, self.reference)
+        Some(Use { target, site: self.site_index, range: all, outputs, guarded: self.reference.guarded })
     }
 
     fn incomplete(&mut self, id: &str, target: usize, given: Option<&str>) {
@@ -395,13 +389,4 @@ impl<'c> Checker<'c, '_, '_> {
             }
         }
     }
-}
-
-/// Whether the same path is tested or given a default somewhere in the same expression: `a.b if a.b is defined else 'x'`.
-fn is_tested(site: &Site<'_>, reference: &Reference) -> bool {
-    let start = reference.static_range().start;
-    let expression = site.text.expressions.iter().find(|expression| expression.outer.contains(&start));
-    expression.is_some_and(|expression| {
-        expression.references.iter().any(|other| other.guarded && other.path() == reference.path())
-    })
 }
