@@ -1,4 +1,5 @@
-//! Every provider at its worst: each create and send loses its answer once, and each wait never hears a webhook. The real binary
+//! Every provider at its worst: each create and send loses its answer once, and once the engine is killed before the answer comes;
+//! each wait never hears a webhook. The real binary
 //! against the sandbox; what is expected follows from each operation's effect class alone.
 
 use crate::lab::{Lab, PATIENCE, Running, pause, text};
@@ -236,17 +237,21 @@ enum Becomes {
     InDoubt(&'static str),
 }
 
-/// Loses the answer of the last of these steps, once, and expects that its effect has happened once all the same.
-async fn loses_its_answer(world: &World, on: &str, id: &str, steps: &[&str], of: &Of, becomes: &Becomes) {
-    let name = format!("lost_{on}_{}", world.lab.runs().await.len());
-    let before = world.count(of, None).await;
-    world.lab.fault(json!([{ "on": on, "times": 1, "do": "drop_answer" }])).await;
-    let run = world.start(&name, steps);
+impl Effect {
+    /// A name for a workflow of its own.
+    async fn name(&self, world: &World) -> String {
+        format!("lost_{}_{}", self.on, world.lab.runs().await.len())
+    }
+}
+
+/// Waits for what becomes of a run whose last step got no answer, and expects that its effect has happened once all the same.
+async fn ends_with_one(world: &World, effect: &Effect, run: &str, before: u64) {
+    let id = effect.id;
     let ended = |view: &Value| is_over(view) || view["summary"] == "in_doubt";
-    let view = world.until(&run, "ended", ended).await;
-    let shown = world.shown(&run);
+    let view = world.until(run, "ended", ended).await;
+    let shown = world.shown(run);
     let operation = step(&view, id)["uses"].as_str().unwrap();
-    match becomes {
+    match &effect.becomes {
         Becomes::Found => {
             assert_eq!(view["status"], "succeeded", "{operation}:\n{shown}");
             let line = shown.lines().find(|l| l.contains(&format!(" {id} ")) && l.contains("found by looking it up"));
@@ -262,14 +267,13 @@ async fn loses_its_answer(world: &World, on: &str, id: &str, steps: &[&str], of:
     }
     assert_eq!(world.read("_sandbox/faults").await, json!([]), "{operation}: no answer was lost");
     let contract = step(&view, "create")["outputs"]["contract_id"].as_str();
-    assert_eq!(world.count(of, contract).await - before, 1, "{operation} has not happened once:\n{shown}");
+    assert_eq!(world.count(&effect.of, contract).await - before, 1, "{operation} has not happened once:\n{shown}");
 }
 
 /// An engine that starts again repeats nothing of what is in doubt, while it does begin new work.
 async fn stays_in_doubt_when_started_again(mut world: World) {
     let in_doubt = |runs: &[Value]| runs.iter().filter(|r| r["summary"] == "in_doubt").count();
-    let subscriptions = Of::List("docjuris/v1/subscriptions", "/response");
-    let before = world.count(&subscriptions, None).await;
+    let before = world.count(&SUBSCRIPTIONS, None).await;
     let (doubts, counters) = (in_doubt(&world.lab.runs().await), world.lab.sandbox.counters());
     world.serve.kill();
     world.serve = world.lab.serve();
@@ -278,7 +282,7 @@ async fn stays_in_doubt_when_started_again(mut world: World) {
     assert_eq!(in_doubt(&world.lab.runs().await), doubts);
     let after = world.lab.sandbox.counters();
     assert_eq!(after.contracts_created, counters.contracts_created + 1, "something was done again");
-    assert_eq!(world.count(&subscriptions, None).await, before, "something was done again");
+    assert_eq!(world.count(&SUBSCRIPTIONS, None).await, before, "something was done again");
     // Each start reads what DocJuris has sent meanwhile, so that only what changes something counts there.
     let others = |mut c: Counters| {
         c.docjuris.requests = 0;
@@ -287,77 +291,121 @@ async fn stays_in_doubt_when_started_again(mut world: World) {
     assert_eq!(others(after), others(counters), "something was asked again");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_create_and_send_whose_answer_is_lost_happens_once() {
-    use Becomes::{Found, InDoubt};
-    use Of::{Counter, List};
-    let world = World::new().await;
-    let lost = async |on, id, steps: &[&str], of: Of, becomes: Becomes| {
-        loses_its_answer(&world, on, id, steps, &of, &becomes).await;
-    };
-    let decide = |hint| InDoubt(hint);
+/// A create or a send: the last of these steps is it.
+struct Effect {
+    on: &'static str,
+    id: &'static str,
+    steps: &'static [&'static str],
+    of: Of,
+    becomes: Becomes,
+}
 
-    let contracts = || Counter("/contracts_created");
-    let sends = || Counter("/signing_requests");
-    lost("create_contract", "create", &[JURO], contracts(), Found).await;
-    lost("send", "send", &[JURO, JURO_SEND], sends(), Found).await;
-    lost("send", "send", &[JURO, JURO_SEND_TO_ONE], sends(), Found).await;
-    let asked = "look in Juro whether the person was asked to sign, then decide";
-    lost("send", "send", &[JURO_ORDER, JURO_SEND_TO_BUYER], sends(), decide(asked)).await;
-    lost("create_contract", "upload", &[PDF, JURO_UPLOAD], contracts(), Found).await;
-    lost(
-        "register_webhook",
-        "register",
-        &[JURO_WEBHOOK],
-        Counter("/requests"),
-        decide("look at the provider whether it happened, then decide"),
-    )
-    .await;
+const fn effect(
+    on: &'static str,
+    id: &'static str,
+    steps: &'static [&'static str],
+    of: Of,
+    becomes: Becomes,
+) -> Effect {
+    Effect { on, id, steps, of, becomes }
+}
 
-    lost(
-        "create_contract",
-        "create",
-        &[JURO_V2],
-        contracts(),
-        decide("look at the provider whether it happened, then decide"),
-    )
-    .await;
-    lost("approval", "ask", &[JURO_V2, JURO_V2_ASK], Counter("/approvals_requested"), Found).await;
-    lost("send", "send", &[JURO_V2, JURO_V2_SEND], sends(), Found).await;
+const CONTRACTS: Of = Of::Counter("/contracts_created");
+const SENDS: Of = Of::Counter("/signing_requests");
+const SUBSCRIPTIONS: Of = Of::List("docjuris/v1/subscriptions", "/response");
+const LOOK: &str = "look at the provider whether it happened, then decide";
+const TAKE_OVER: &str = "delete the subscription that nobody knows in DocJuris, or take its id over, then decide";
 
-    let subscriptions = List("docjuris/v1/subscriptions", "/response");
-    let take_over = "delete the subscription that nobody knows in DocJuris, or take its id over, then decide";
-    lost(
+const EFFECTS: &[Effect] = &[
+    effect("create_contract", "create", &[JURO], CONTRACTS, Becomes::Found),
+    effect("send", "send", &[JURO, JURO_SEND], SENDS, Becomes::Found),
+    effect("send", "send", &[JURO, JURO_SEND_TO_ONE], SENDS, Becomes::Found),
+    effect(
+        "send",
+        "send",
+        &[JURO_ORDER, JURO_SEND_TO_BUYER],
+        SENDS,
+        Becomes::InDoubt("look in Juro whether the person was asked to sign, then decide"),
+    ),
+    effect("create_contract", "upload", &[PDF, JURO_UPLOAD], CONTRACTS, Becomes::Found),
+    effect("register_webhook", "register", &[JURO_WEBHOOK], Of::Counter("/requests"), Becomes::InDoubt(LOOK)),
+    effect("create_contract", "create", &[JURO_V2], CONTRACTS, Becomes::InDoubt(LOOK)),
+    effect("approval", "ask", &[JURO_V2, JURO_V2_ASK], Of::Counter("/approvals_requested"), Becomes::Found),
+    effect("send", "send", &[JURO_V2, JURO_V2_SEND], SENDS, Becomes::Found),
+    effect(
         "create_contract",
         "create",
         &[DOCX, DOCJURIS],
-        Counter("/docjuris/contracts_created"),
-        decide("look at the provider whether it happened, then decide"),
-    )
-    .await;
-    lost("add_turn", "turn", &[DOCX, DOCJURIS, DOCJURIS_TURN], Counter("/docjuris/turns_added"), Found).await;
-    lost(
-        "import",
-        "import",
-        &[DOCX, DOCJURIS_IMPORT],
-        Counter("/docjuris/imports"),
-        decide("look at the provider whether it happened, then decide"),
-    )
-    .await;
-    lost("register_webhook", "subscribe", &[DOCJURIS_SUBSCRIBE], subscriptions, decide(take_over)).await;
+        Of::Counter("/docjuris/contracts_created"),
+        Becomes::InDoubt(LOOK),
+    ),
+    effect("add_turn", "turn", &[DOCX, DOCJURIS, DOCJURIS_TURN], Of::Counter("/docjuris/turns_added"), Becomes::Found),
+    effect("import", "import", &[DOCX, DOCJURIS_IMPORT], Of::Counter("/docjuris/imports"), Becomes::InDoubt(LOOK)),
+    effect("register_webhook", "subscribe", &[DOCJURIS_SUBSCRIBE], SUBSCRIPTIONS, Becomes::InDoubt(TAKE_OVER)),
+    effect(
+        "create_contract",
+        "create",
+        &[SIGNATURES],
+        Of::Counter("/contract_signatures/contracts_created"),
+        Becomes::Found,
+    ),
+    effect("create_contract", "create", &[PAPERLEX], Of::Counter("/paperlex/contracts_created"), Becomes::Found),
+    effect(
+        "add_signer",
+        "signer",
+        &[PAPERLEX, PAPERLEX_SIGNER],
+        Of::List("paperlex/v1/contracts/{}/signers.json", ""),
+        Becomes::Found,
+    ),
+    effect(
+        "send",
+        "session",
+        &[PAPERLEX, PAPERLEX_SIGNER, PAPERLEX_SESSION],
+        Of::Counter("/paperlex/sends"),
+        Becomes::Found,
+    ),
+    effect(
+        "write_template",
+        "template",
+        &[PAPERLEX_TEMPLATE],
+        Of::List("paperlex/v1/slaws.json", ""),
+        Becomes::InDoubt("look in Paperlex whether this template is the one, then decide"),
+    ),
+];
 
-    let signature_contracts = Counter("/contract_signatures/contracts_created");
-    lost("create_contract", "create", &[SIGNATURES], signature_contracts, Found).await;
-
-    let signers = List("paperlex/v1/contracts/{}/signers.json", "");
-    let templates = List("paperlex/v1/slaws.json", "");
-    let session = &[PAPERLEX, PAPERLEX_SIGNER, PAPERLEX_SESSION];
-    let is_it = "look in Paperlex whether this template is the one, then decide";
-    lost("create_contract", "create", &[PAPERLEX], Counter("/paperlex/contracts_created"), Found).await;
-    lost("add_signer", "signer", &[PAPERLEX, PAPERLEX_SIGNER], signers, Found).await;
-    lost("send", "session", session, Counter("/paperlex/sends"), Found).await;
-    lost("write_template", "template", &[PAPERLEX_TEMPLATE], templates, decide(is_it)).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn every_create_and_send_whose_answer_is_lost_happens_once() {
+    let world = World::new().await;
+    for effect in EFFECTS {
+        let before = world.count(&effect.of, None).await;
+        world.lab.fault(json!([{ "on": effect.on, "times": 1, "do": "drop_answer" }])).await;
+        let run = world.start(&effect.name(&world).await, effect.steps);
+        ends_with_one(&world, effect, &run, before).await;
+    }
     stays_in_doubt_when_started_again(world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_create_and_send_whose_engine_is_killed_before_the_answer_happens_once() {
+    let mut world = World::new().await;
+    for effect in EFFECTS {
+        let before = world.count(&effect.of, None).await;
+        world.lab.fault(json!([{ "on": effect.on, "times": 1, "do": { "slow": { "ms": 300_000 } } }])).await;
+        let run = world.start(&effect.name(&world).await, effect.steps);
+        let began = Instant::now();
+        loop {
+            let view = world.lab.get(&format!("/runs/{run}")).await.unwrap();
+            let contract = step(&view, "create")["outputs"]["contract_id"].as_str();
+            if world.read("_sandbox/faults").await == json!([]) && world.count(&effect.of, contract).await > before {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE && !is_over(&view), "{}: it never happened: {view:#}", effect.on);
+            pause().await;
+        }
+        world.serve.kill();
+        world.serve = world.lab.serve();
+        ends_with_one(&world, effect, &run, before).await;
+    }
 }
 
 /// A wait: what it waits for, after which steps, what people do meanwhile, and how it ends.
