@@ -1,8 +1,8 @@
 //! Runs as people and programs see them: the wire's own types, made from the core's by hand.
 
 use engross_core::{
-    Event, Parent, Plan, PlanStep, Problem, Record, ResolvedBy, RunId, RunState, RunStatus, SkipReason, StepError,
-    StepId, StepState, Summary, Timestamp, Verdict, WaitKind,
+    Event, OutcomeKind, Parent, Plan, PlanStep, Problem, Record, ResolvedBy, RunId, RunState, RunStatus, SkipReason,
+    StepError, StepId, StepState, Summary, Timestamp, Verdict, WaitKind,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -343,7 +343,7 @@ fn incident(step: &StepId, spec: &PlanStep, state: &RunState) -> Option<Incident
     let ways_out = match kind {
         "incident" => vec![
             format!("engross runs retry {run} {step}"),
-            format!("engross runs skip {run} {step} --outputs '{{…}}' --comment '…'"),
+            format!("engross runs skip {run} {step}{} --outputs '{{…}}' --comment '…'", no_by_hand(spec)),
         ],
         _ => vec![
             format!("engross in-doubt happened {run} {step} --outputs '{{…}}'"),
@@ -365,6 +365,15 @@ fn incident(step: &StepId, spec: &PlanStep, state: &RunState) -> Option<Incident
         last_intent: intents.map(|intents| intents.last.to_string()),
         ways_out: ways_out.into_iter().chain([format!("engross runs cancel {run}")]).collect(),
     })
+}
+
+/// What may be said by hand of a step that asks people is never a yes, so that the outcome has to be named.
+fn no_by_hand(spec: &PlanStep) -> String {
+    if !spec.asks_people() {
+        return String::new();
+    }
+    let no = spec.outcomes.iter().find(|outcome| outcome.kind == OutcomeKind::Bad);
+    format!(" --outcome {}", no.map_or("failed", |no| no.name.as_str()))
 }
 
 fn verdict(verdict: Verdict) -> &'static str {

@@ -20,6 +20,9 @@ const NAMED: usize = 5;
 /// Computes the list, and with it what is to be done.
 pub(super) fn begin(work: &mut Work<'_>, step: &StepId, foreach: &Foreach, scope: &Value) {
     match listed(work, foreach, scope) {
+        Ok(items) if items.is_empty() && foreach.each.asks_people() => {
+            attempt::fail(work, step, nobody_asked(), ResolvedBy::Execution);
+        }
         Ok(items) => {
             work.emit(Event::StepFannedOut { step: step.clone(), items });
             if let Some(spec) = work.context.plan.step(step) {
@@ -28,6 +31,15 @@ pub(super) fn begin(work: &mut Work<'_>, step: &StepId, foreach: &Foreach, scope
         }
         Err(error) => attempt::fail(work, step, error, ResolvedBy::Execution),
     }
+}
+
+/// Of an empty list of approvals, each was given; that is true, and nobody's yes.
+fn nobody_asked() -> StepError {
+    let message = "the list is empty, so that nobody was asked: that is no approval";
+    StepError::new(ErrorClass::Invalid, "nobody_asked", message).hint(
+        "where an empty list may come, test it with `if`, and let what follows in that case not need this step; cancel this \
+         run, or run again what made the list",
+    )
 }
 
 fn listed(work: &Work<'_>, foreach: &Foreach, scope: &Value) -> Result<Vec<Item>, StepError> {
@@ -137,8 +149,7 @@ struct Tally {
 
 impl Tally {
     fn of(work: &Work<'_>, step: &StepId, foreach: &Foreach, items: &[Item]) -> Self {
-        let mut tally =
-            Self { pending: 0, active: 0, bad: 0, failed: false, allowed: foreach.tolerate.of(items.len()) };
+        let mut tally = Self { pending: 0, active: 0, bad: 0, failed: false, allowed: foreach.allowed(items.len()) };
         for item in items {
             match work.state.steps.get(&PlanStep::item(step, &item.key)) {
                 None => tally.pending += 1,
@@ -175,6 +186,14 @@ pub(super) fn tolerates_one_more(work: &Work<'_>, step: &StepId) -> bool {
     let Some(foreach) = work.context.plan.step(&of).and_then(|spec| spec.foreach.as_deref()) else { return false };
     let tally = Tally::of(work, &of, foreach, &items(work, &of));
     tally.bad < tally.allowed
+}
+
+/// Whether it was done for at least one item, and for each of them it ended well: nothing is left of it but to sum that up.
+pub(super) fn all_ended_well(work: &Work<'_>, step: &StepId) -> bool {
+    let Some(foreach) = work.context.plan.step(step).and_then(|spec| spec.foreach.as_deref()) else { return false };
+    let items = items(work, step);
+    let tally = Tally::of(work, step, foreach, &items);
+    !items.is_empty() && tally.pending == 0 && tally.active == 0 && tally.bad == 0
 }
 
 fn end(work: &mut Work<'_>, step: &PlanStep, foreach: &Foreach, items: &[Item], tally: &Tally) {

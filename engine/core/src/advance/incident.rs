@@ -1,12 +1,12 @@
 //! What a person does about a step that cannot go on by itself: has it tried again, or says how it ended.
 //!
 //! What people say of an effect is believed, and journaled with their name. What they say of an approval is not: only those
-//! who are asked may approve.
+//! who are asked may approve, whether the step asks them itself, for each item of a list, or in a workflow that it starts.
 
 use super::{Rejection, Work, fan, stale};
 use crate::{
-    Answer, Completion, ErrorClass, Event, OnError, OutcomeName, Person, PlanStep, ResolvedBy, StepError, StepId,
-    StepState,
+    Answer, Completion, ErrorClass, Event, OnError, OutcomeKind, OutcomeName, Person, PlanStep, ResolvedBy, StepError,
+    StepId, StepState,
 };
 
 /// Stops a step that failed: as an incident, unless the file says what its failure means.
@@ -100,11 +100,13 @@ fn ended(
     comment: Option<String>,
 ) -> Result<(), Rejection> {
     let Some(spec) = work.context.plan.step(step) else { return Err(Rejection::UnknownStep(step.clone())) };
-    if !spec.outcomes.iter().any(|outcome| outcome.name == done.outcome) {
+    let Some(kind) = spec.outcomes.iter().find(|outcome| outcome.name == done.outcome).map(|outcome| outcome.kind)
+    else {
         let known: Vec<&str> = spec.outcomes.iter().map(|outcome| outcome.name.as_str()).collect();
         return Err(Rejection::UnknownOutcome { step: step.clone(), known: known.join(", ") });
-    }
-    if spec.uses == "approval" && done.outcome.as_str() == "approved" {
+    };
+    let is_a_yes = matches!(kind, OutcomeKind::Good | OutcomeKind::Neutral) && spec.asks_people();
+    if is_a_yes && !fan::all_ended_well(work, step) {
         return Err(Rejection::NotByHand(step.clone()));
     }
     let failed = done.outcome.as_str() == "failed";

@@ -117,8 +117,8 @@ pub enum Rejection {
         /// Its outcomes.
         known: String,
     },
-    /// An approval that nobody gave.
-    #[error("`{0}` is an approval: only those who are asked can approve, by `engross approvals approve`")]
+    /// A good end, said by hand, of a step that asks people: a yes that nobody gave.
+    #[error("`{0}` asks people: only those who are asked can approve, and nobody else can say that they did")]
     NotByHand(StepId),
     /// The run is given up, and nothing of it begins any more.
     #[error("the run is ending already, and nothing of it begins any more but what undoes it")]

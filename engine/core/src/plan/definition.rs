@@ -119,6 +119,13 @@ pub enum Tolerance {
     Percent(u32),
 }
 
+impl Foreach {
+    /// How many of `items` may end badly. Of approvals none: what others put up with is nobody's yes.
+    pub fn allowed(&self, items: usize) -> usize {
+        if self.each.uses == PlanStep::APPROVAL { 0 } else { self.tolerate.of(items) }
+    }
+}
+
 impl Default for Tolerance {
     fn default() -> Self {
         Self::Count(0)
@@ -136,6 +143,16 @@ impl Tolerance {
 }
 
 impl PlanStep {
+    /// The operation that asks people.
+    pub const APPROVAL: &str = "approval";
+
+    /// Whether people are asked by it: by itself, by what is done for each item, or in a workflow that it starts.
+    pub fn asks_people(&self) -> bool {
+        self.uses == Self::APPROVAL
+            || self.foreach.as_ref().is_some_and(|foreach| foreach.each.asks_people())
+            || self.child.as_ref().is_some_and(|child| child.steps.iter().any(Self::asks_people))
+    }
+
     /// The end of the id of a step that undoes another. No step of a file can be called so.
     const UNDOING: &str = ".compensate";
 

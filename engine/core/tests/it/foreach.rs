@@ -1,9 +1,10 @@
 //! A step for each item of a list: as many at a time as the file says, each once, whatever happens in between.
 
 use crate::world::{StepBuilder, World, plan, plan_with, step, template};
+use engross_core::limits::OUTPUT_BYTES_MAX;
 use engross_core::{
     Answer, Completion, EffectClass, ErrorClass, Expr, Foreach, Input, OnError, OutcomeKind, OutcomeSpec, Person,
-    PlanStep, RunStatus, StepError, StepId, Tolerance,
+    PlanStep, RunStatus, StepError, StepId, StepResult, StepState, Tolerance,
 };
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -32,7 +33,13 @@ fn broken() -> StepError {
 }
 
 fn rerun(from: &str) -> Input {
-    Input::Rerun { from: StepId::new(from), by: Person::new("lena"), effects_again: true, comment: None }
+    Input::Rerun {
+        from: StepId::new(from),
+        by: Person::new("lena"),
+        effects_again: true,
+        going_on: Default::default(),
+        comment: None,
+    }
 }
 
 #[test]
@@ -177,4 +184,121 @@ fn a_run_that_undoes_what_it_did_is_at_work_also_when_it_waited_for_its_turn() {
     w.cancel();
     assert_eq!(w.status(), RunStatus::Compensating);
     assert_eq!(w.state.as_ref().unwrap().summary(), engross_core::Summary::Working, "a start takes it over");
+}
+
+/// What the step is of which this is one: an approval, which ends as approved, rejected or failed.
+fn asking(each: &mut PlanStep) {
+    each.uses = PlanStep::APPROVAL.into();
+    each.outcomes[0] = OutcomeSpec::new("approved", OutcomeKind::Good);
+    each.outcomes.push(OutcomeSpec { outputs: true, ..OutcomeSpec::new("rejected", OutcomeKind::Bad) });
+    each.on_error = OnError::Incident;
+}
+
+/// An approval for each of these items, and a step that must not begin without them.
+fn ask(items: Value, change: impl FnOnce(&mut Foreach)) -> World {
+    let asked = each("ask", "", items, |f| {
+        asking(&mut f.each);
+        change(f);
+    });
+    World::start(plan(vec![
+        asked.with(|s| {
+            s.uses = s.foreach.as_ref().unwrap().each.uses.clone();
+            s.on_error = OnError::Incident;
+            s.outcomes.push(OutcomeSpec { outputs: true, ..OutcomeSpec::new("stopped", OutcomeKind::Bad) });
+        }),
+        step("send", "ask", EffectClass::Unsafe),
+    ]))
+}
+
+fn ended(step: &str, outcome: &str) -> Input {
+    let answer = Answer::Ended(Completion::new(outcome, json!({})));
+    Input::Answer { step: StepId::new(step), attempt: None, by: Person::new("ada"), answer, comment: None }
+}
+
+/// How a step stands.
+fn stands(w: &World, step: &str) -> String {
+    w.state.as_ref().unwrap().steps.get(&StepId::new(step)).map_or("pending", |state| state.as_str()).to_string()
+}
+
+fn answered(outcome: &str) -> Result<StepResult, StepError> {
+    Ok(StepResult::Done(Completion::new(outcome, json!({}))))
+}
+
+#[test]
+fn nobody_says_of_approvals_for_each_item_that_they_were_given() {
+    let mut w = ask(json!([{ "id": "a" }, { "id": "a" }]), |_| {});
+    assert_eq!(stands(&w, "ask"), "incident");
+    w.trace.clear();
+    w.give(ended("ask", "succeeded"));
+    assert_eq!(
+        w.trace,
+        "refused: `ask` asks people: only those who are asked can approve, and nobody else can say that they did\n"
+    );
+    assert_eq!((stands(&w, "ask"), stands(&w, "send")), ("incident".into(), "pending".into()));
+    w.give(ended("ask", "stopped"));
+    assert_eq!(
+        (w.status(), stands(&w, "send")),
+        (RunStatus::Stopped, "skipped".into()),
+        "a no may be said: {}",
+        w.trace
+    );
+}
+
+#[test]
+fn nobody_says_of_one_item_that_its_approval_was_given() {
+    let mut w = ask(abc(), |_| {});
+    w.fails("ask[a]", 1, broken()).give(ended("ask[a]", "approved"));
+    assert_eq!(stands(&w, "ask[a]"), "incident", "{}", w.trace);
+    w.give(ended("ask[a]", "rejected"));
+    assert_eq!(stands(&w, "ask[a]"), "completed", "{}", w.trace);
+}
+
+#[test]
+fn approvals_that_were_all_given_may_be_summed_up_by_hand() {
+    let mut w = ask(json!([{ "id": "a" }, { "id": "b" }]), |_| {});
+    let long =
+        || Ok(StepResult::Done(Completion::new("approved", Value::String("x".repeat(OUTPUT_BYTES_MAX / 3 * 2)))));
+    w.answer("ask[a]", 1, long()).answer("ask[b]", 1, long());
+    assert_eq!(stands(&w, "ask"), "incident", "the outputs are too large");
+    w.give(ended("ask", "succeeded"));
+    assert_eq!((stands(&w, "ask"), stands(&w, "send")), ("completed".into(), "running".into()));
+}
+
+#[test]
+fn an_empty_list_asks_nobody_and_is_no_yes() {
+    let w = ask(json!([]), |_| {});
+    assert_eq!((stands(&w, "ask"), stands(&w, "send")), ("incident".into(), "pending".into()), "{}", w.trace);
+    let StepState::Incident { error, .. } = &w.state.as_ref().unwrap().steps[&StepId::new("ask")] else { panic!() };
+    assert_eq!(error.code, "nobody_asked");
+    assert_eq!(error.message, "the list is empty, so that nobody was asked: that is no approval");
+    assert!(error.hint.as_ref().unwrap().contains("`if`"), "{error:?}");
+}
+
+#[test]
+fn no_rejection_is_put_up_with_also_where_an_older_plan_says_so() {
+    let mut w = ask(abc(), |f| f.tolerate = Tolerance::Percent(100));
+    w.answer("ask[a]", 1, answered("approved")).answer("ask[b]", 1, answered("rejected"));
+    w.answer("ask[c]", 1, answered("approved"));
+    assert_eq!((w.status(), stands(&w, "send")), (RunStatus::Stopped, "skipped".into()), "{}", w.trace);
+}
+
+/// A step that starts a workflow in which people are asked, for each of these items.
+fn children(items: Value) -> World {
+    let mut asks = step("ask", "", EffectClass::Read).0;
+    asking(&mut asks);
+    let asked = each("sub", "", items, |f| {
+        f.each.uses = "workflow".into();
+        f.each.child = Some(Box::new(plan(vec![StepBuilder(asks)]).definition().clone()));
+        f.each.on_error = OnError::Incident;
+    });
+    World::start(plan(vec![asked.with(|s| s.on_error = OnError::Incident), step("send", "sub", EffectClass::Unsafe)]))
+}
+
+#[test]
+fn what_asks_in_a_workflow_that_is_started_is_asked_there_or_not_given() {
+    let w = children(json!([]));
+    assert_eq!((stands(&w, "sub"), stands(&w, "send")), ("incident".into(), "pending".into()), "{}", w.trace);
+    let mut w = children(json!([{ "id": "a" }]));
+    w.intend("sub[a]", 1).fails("sub[a]", 1, broken()).give(ended("sub[a]", "succeeded"));
+    assert_eq!((stands(&w, "sub[a]"), stands(&w, "send")), ("incident".into(), "pending".into()), "{}", w.trace);
 }

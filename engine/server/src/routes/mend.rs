@@ -118,7 +118,10 @@ fn next(run: &RunId, rejection: &Rejection) -> Option<String> {
         Rejection::UnknownStep(_) => format!("`engross runs show {run}` lists the steps"),
         Rejection::UnknownOutcome { .. } => "name one of these as the `outcome`".to_string(),
         Rejection::NotByHand(step) => {
-            format!("have it tried again, and let those approve it who are asked: `engross runs retry {run} {step}`")
+            format!(
+                "have it tried again, and let those approve who are asked: `engross runs retry {run} {step}`; or run again \
+                 what comes before it, by `engross runs rerun {run} --from STEP`; or give the run up, by `engross runs cancel {run}`"
+            )
         }
         Rejection::Over(_) => {
             format!("a run that is over goes on only from a step: `engross runs rerun {run} --from STEP`")

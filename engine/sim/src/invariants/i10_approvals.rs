@@ -1,10 +1,12 @@
 //! I10: only who is asked decides, each once, not the requester where that is forbidden; nothing is approved without the quorum of
-//! every stage; and what was decided before a reset does not count after it.
+//! every stage, nor for a list before each of its items is, and there is one; and what was decided before a reset does not count
+//! after it.
 //!
 //! What is asked is followed here from the facts alone, by the words of the manual.
 
 use super::{Held, Violation, Watched};
-use engross_core::{Approval, Event, Person, Record, StepId, Timestamp, Verdict, WaitKind};
+use crate::generate::uses;
+use engross_core::{Approval, Event, Item, Person, PlanStep, Record, StepId, StepState, Timestamp, Verdict, WaitKind};
 use std::collections::BTreeMap;
 
 /// A question to people.
@@ -125,6 +127,20 @@ pub(super) fn check(watched: &Watched, record: &Record) -> Held {
             let needed: u32 = question.asked.stages.iter().map(|stage| stage.quorum).sum();
             if question.yes < needed || question.no {
                 return Err(Violation::new("I10", format!("{run} {step}: approved by {} of {needed}", question.yes)));
+            }
+            Ok(())
+        }
+        Event::StepCompleted { step, outcome, .. } if outcome.as_str() == "succeeded" => {
+            let each = watched.plan.step(step).and_then(|spec| spec.foreach.as_deref()).map(|foreach| &foreach.each);
+            let Some(each) = each.filter(|each| each.uses == uses::APPROVAL) else { return Ok(()) };
+            let items = watched.state.items.get(step).map_or(&[][..], |items| items.as_slice());
+            let given = |item: &Item| {
+                let state = watched.state.steps.get(&PlanStep::item(step, &item.key));
+                state.and_then(StepState::outcome).is_some_and(|outcome| outcome.as_str() == "approved")
+            };
+            if items.is_empty() || !items.iter().all(given) {
+                let why = format!("{run} {step}: {} for each item, and not each was approved", each.uses);
+                return Err(Violation::new("I10", why));
             }
             Ok(())
         }

@@ -2,6 +2,7 @@
 //! after too many have ended badly; the whole ends when its items have; and a re-run leaves alone what ended well.
 
 use super::{Held, Violation, Watched};
+use crate::generate::uses;
 use engross_core::{Event, Foreach, OutcomeKind, PlanStep, Record, StepId, StepState};
 use std::collections::BTreeSet;
 
@@ -15,7 +16,9 @@ struct Stand {
 
 fn stand(watched: &Watched, of: &StepId, foreach: &Foreach) -> Stand {
     let items = watched.state.items.get(of).map_or(&[][..], |items| items.as_slice());
-    let mut stand = Stand { under_way: 0, bad: 0, pending: 0, allowed: foreach.tolerate.of(items.len()) };
+    // A no to one of several approvals is put up with by nobody.
+    let allowed = if foreach.each.uses == uses::APPROVAL { 0 } else { foreach.tolerate.of(items.len()) };
+    let mut stand = Stand { under_way: 0, bad: 0, pending: 0, allowed };
     for item in items {
         match watched.state.steps.get(&PlanStep::item(of, &item.key)) {
             None => stand.pending += 1,

@@ -3,6 +3,7 @@
 use super::interpret::{Course, Interpreter};
 use super::rules::End;
 use crate::evaluate::Lookup;
+use crate::generate::uses;
 use engross_core::{Foreach, Need, On, OnError, OutcomeKind, PlanStep};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -33,6 +34,12 @@ fn listed(foreach: &Foreach, scope: &Value) -> Option<Vec<(String, Value)>> {
     (keys.len() == items.len()).then_some(items)
 }
 
+/// Whether somebody is asked in it, or in what it starts: of none of these, nobody would be.
+fn asks_people(each: &PlanStep) -> bool {
+    let of_foreach = each.foreach.iter().any(|foreach| asks_people(&foreach.each));
+    each.uses == uses::APPROVAL || of_foreach || each.child.iter().flat_map(|child| &child.steps).any(asks_people)
+}
+
 fn of_item(scope: &Value, index: usize, item: &Value) -> Value {
     let mut scope = scope.clone();
     (scope["item"], scope["index"]) = (item.clone(), json!(index));
@@ -49,7 +56,11 @@ impl Interpreter<'_> {
         ended: &mut Vec<(String, Course)>,
     ) -> Course {
         let Some(items) = listed(foreach, scope) else { return self.failed(step, begun, false) };
-        let mut tally = Tally { allowed: foreach.tolerate.of(items.len()), ..Tally::default() };
+        if items.is_empty() && asks_people(&foreach.each) {
+            return self.failed(step, begun, false);
+        }
+        let allowed = if foreach.each.uses == uses::APPROVAL { 0 } else { foreach.tolerate.of(items.len()) };
+        let mut tally = Tally { allowed, ..Tally::default() };
         let mut pending = items.iter().enumerate().peekable();
         let mut under_way: Vec<(String, Course)> = Vec::new();
         let mut now = begun;
