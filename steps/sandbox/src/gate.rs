@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{ALLOW, RETRY_AFTER};
+use axum::http::header::{ALLOW, DATE, RETRY_AFTER};
 use axum::http::{Response, StatusCode};
 
 use crate::faults::Action;
@@ -93,6 +93,10 @@ fn serve(world: &mut World, provider: &Provider, attempt: &Attempt<'_>) -> (Repl
     let (reply, passage) = answer(world, provider, attempt).unwrap_or_else(|reply| (reply, Passage::Straight));
     let rejected = reply.status.is_client_error() || reply.status.is_server_error();
     (provider.count)(&mut world.counters, rejected);
+    let reply = match world.clock.date() {
+        Some(date) => reply.with(DATE, date),
+        None => reply,
+    };
     (reply, passage)
 }
 

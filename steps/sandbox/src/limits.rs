@@ -88,3 +88,5 @@ pub(crate) const MESSAGES_MAX: usize = 10_000;
 pub(crate) const TAKE_MAX: usize = 200;
 /// Characters of a mention, or of the text of a turn that a person uploads through the control endpoints.
 pub(crate) const MENTION_CHARS_MAX: usize = 20_000;
+/// Seconds that the sandbox's clock can be wrong by: three days.
+pub(crate) const CLOCK_OFFSET_S_MAX: i64 = 3 * 24 * 3600;

@@ -9,7 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
-use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
@@ -110,17 +111,33 @@ pub(crate) struct Due {
 }
 
 /// Wall-clock time that never stands still: two changes never share a millisecond, because clients tell two events apart by
-/// `updatedDate` alone (Juro sends no event id).
+/// `updatedDate` alone (Juro sends no event id). It can be told to be wrong.
 #[derive(Default)]
 pub(crate) struct Clock {
     last_ms: i64,
+    offset: SignedDuration,
+    date_offset: SignedDuration,
 }
 
 impl Clock {
     /// The time of the next change.
     pub(crate) fn tick(&mut self) -> Timestamp {
-        self.last_ms = Timestamp::now().as_millisecond().max(self.last_ms.saturating_add(1));
+        let now = Timestamp::now().saturating_add(self.offset).unwrap_or(Timestamp::MAX);
+        self.last_ms = now.as_millisecond().max(self.last_ms.saturating_add(1));
         Timestamp::from_millisecond(self.last_ms).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Lets the clock be so much fast, or slow where it is negative. `date` is the same of the clock that the header `Date` of
+    /// replies is taken from, which with a real provider may be another machine's.
+    pub(crate) fn set_wrong(&mut self, offset: SignedDuration, date: SignedDuration) {
+        // What was made before keeps its times, and what is made next may be earlier.
+        *self = Self { last_ms: 0, offset, date_offset: date };
+    }
+
+    /// What the header `Date` of a reply says now; nothing where it is right, as the server then says it by itself.
+    pub(crate) fn date(&self) -> Option<String> {
+        let now = (!self.date_offset.is_zero()).then(|| Timestamp::now().saturating_add(self.date_offset))?.ok()?;
+        DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok()
     }
 }
 

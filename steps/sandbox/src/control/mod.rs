@@ -17,13 +17,14 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::routing::{get, post};
+use jiff::SignedDuration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::faults::Faults;
 use crate::juro::{self, Verdict};
-use crate::limits::BODY_BYTES_MAX;
+use crate::limits::{BODY_BYTES_MAX, CLOCK_OFFSET_S_MAX};
 use crate::options::WebhookTarget;
 use crate::sandbox::Who;
 use crate::wire::{Problem, Reply, clip, parse};
@@ -99,21 +100,43 @@ async fn set_faults(State(shared): Sharing, headers: HeaderMap, body: Bytes) -> 
     answer(replace())
 }
 
-/// What concerns every provider.
+/// What concerns every provider. What is not said stays as it is.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
     /// How many times faster than documented the pauses between two tries of a delivery pass; 1 is as documented.
-    retry_speed: u32,
+    retry_speed: Option<u32>,
+    /// By how many seconds the times of what is made and changed are ahead; negative where they are behind.
+    clock_offset_s: Option<i64>,
+    /// The same of the header `Date` of replies; as `clock_offset_s` where it is not said.
+    date_offset_s: Option<i64>,
 }
 
 async fn set_settings(State(shared): Sharing, headers: HeaderMap, body: Bytes) -> Response<Body> {
     let set = || {
-        let Settings { retry_speed } = read(&headers, &body)?;
-        if retry_speed == 0 {
-            return Err(Problem::bad("retry_speed: 1 is as documented, more is faster"));
+        let Settings { retry_speed, clock_offset_s, date_offset_s } = read(&headers, &body)?;
+        let mut problems = Vec::new();
+        if retry_speed == Some(0) {
+            problems.push("retry_speed: 1 is as documented, more is faster".to_owned());
         }
-        shared.lock().courier.set_speed(retry_speed);
+        let bounds = -CLOCK_OFFSET_S_MAX..=CLOCK_OFFSET_S_MAX;
+        for (name, offset) in [("clock_offset_s", clock_offset_s), ("date_offset_s", date_offset_s)] {
+            if offset.is_some_and(|offset| !bounds.contains(&offset)) {
+                problems.push(format!("{name}: at most {CLOCK_OFFSET_S_MAX} seconds either way"));
+            }
+        }
+        if date_offset_s.is_some() && clock_offset_s.is_none() {
+            problems.push("date_offset_s: say clock_offset_s too".to_owned());
+        }
+        Problem::all(&problems)?;
+        let mut world = shared.lock();
+        if let Some(retry_speed) = retry_speed {
+            world.courier.set_speed(retry_speed);
+        }
+        if let Some(offset) = clock_offset_s {
+            let date = SignedDuration::from_secs(date_offset_s.unwrap_or(offset));
+            world.clock.set_wrong(SignedDuration::from_secs(offset), date);
+        }
         Ok(json!({"message": "ok"}))
     };
     answer(set())

@@ -127,3 +127,34 @@ async fn parallel_requests_are_counted_exactly() {
     assert_eq!((counters.requests, counters.rejected), (80, 0));
     assert_eq!(bench.get("/juro/v3/contracts?limit=200").await["total"], 40);
 }
+
+/// The seconds by which the header `Date` of a reply and the time of a contract made now are ahead of the real time.
+async fn wrong_by(bench: &Bench, name: &str) -> (i64, i64) {
+    let now = jiff::Timestamp::now().as_second();
+    let answer = bench.raw("GET", "/juro/v3/health").await;
+    let date = answer.headers()["date"].to_str().expect("text").to_owned();
+    let date = jiff::fmt::rfc2822::parse(&date).expect("a date").timestamp().as_second();
+    let created = bench.nda(name).await["createdDate"].as_str().expect("a time").to_owned();
+    let created: jiff::Timestamp = created.parse().expect("a time");
+    let round = |seconds: i64| (seconds + 30).div_euclid(60) * 60;
+    (round(date - now), round(created.as_second() - now))
+}
+
+#[tokio::test]
+async fn the_clock_can_be_wrong_and_the_date_of_replies_for_itself() {
+    let bench = Bench::start().await;
+    assert_eq!(wrong_by(&bench, "Right").await, (0, 0));
+    for (settings, expected) in [
+        (json!({"clock_offset_s": -900}), (-900, -900)),
+        (json!({"clock_offset_s": -900, "date_offset_s": 0}), (0, -900)),
+        (json!({"clock_offset_s": 7200}), (7200, 7200)),
+        (json!({"retry_speed": 2}), (7200, 7200)),
+        (json!({"clock_offset_s": 0}), (0, 0)),
+    ] {
+        bench.call("POST", "/_sandbox/settings", settings.clone(), 200).await;
+        assert_eq!(wrong_by(&bench, "Again").await, expected, "{settings}");
+    }
+    for wrong in [json!({"clock_offset_s": 1_000_000}), json!({"date_offset_s": 5}), json!({"clock": 1})] {
+        bench.call("POST", "/_sandbox/settings", wrong, 400).await;
+    }
+}
