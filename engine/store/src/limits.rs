@@ -87,6 +87,10 @@ pub const PATH_COMPONENTS_MAX: usize = 16;
 /// One folder or name in the path of a published file.
 pub const PATH_COMPONENT_BYTES_MAX: usize = 200;
 
+/// A clock that is set back by more than this was wrong before: what it said then is not believed any more. By less, the times
+/// that are kept stay the newest.
+pub const CLOCK_BACK_MS_MAX: u64 = 24 * 3600 * 1000;
+
 /// A half-written file that is older than this was left by a process that is gone. No write takes a day.
 pub const STALE_TEMP_MS: u64 = 24 * 3600 * 1000;
 

@@ -3,7 +3,9 @@
 //! The conformance suite compares every other store with this one. It has no speed to defend: where a loop says what is
 //! meant, there is no index.
 
+use crate::archive::mark_names;
 use crate::measure::measure;
+use crate::store::newest;
 use crate::{
     Commit, Conflict, DueTimers, InboxEntry, InboxQuery, InboxRow, Result, RunHead, RunQuery, Store, StoredPlan, Timer,
     WaitRow, Write,
@@ -31,6 +33,7 @@ struct Facts {
     inbox: BTreeMap<EventId, InboxEntry>,
     unmatched: BTreeSet<EventId>,
     marks: BTreeMap<String, Value>,
+    latest: Option<Timestamp>,
 }
 
 impl MemoryStore {
@@ -105,6 +108,9 @@ impl Facts {
 
     fn commit(&mut self, commit: &Commit) -> std::result::Result<(), Conflict> {
         let held = self.heads.get(&commit.run);
+        if held.is_none() && mark_names(&commit.run).iter().any(|name| self.marks.contains_key(name)) {
+            return Err(Conflict::Archived);
+        }
         commit.fits(held.map_or(0, |head| head.seq))?;
         if commit.claims_its_key(held)
             && let Some(key) = &commit.head.key
@@ -144,7 +150,9 @@ impl Store for MemoryStore {
             measure(write)?;
         }
         let mut facts = self.facts();
-        Ok(writes.iter().map(|write| facts.write(write)).collect())
+        let answers: Vec<_> = writes.iter().map(|write| facts.write(write)).collect();
+        facts.latest = newest(facts.latest, writes.iter().zip(&answers));
+        Ok(answers)
     }
 
     fn head(&self, run: &RunId) -> Result<Option<RunHead>> {
@@ -239,6 +247,10 @@ impl Store for MemoryStore {
             settled: !facts.unmatched.contains(id),
         };
         Ok(page(&facts.inbox, after, limit).map(row).collect())
+    }
+
+    fn latest(&self) -> Result<Option<Timestamp>> {
+        Ok(self.facts().latest)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The contract between the runtime and whatever keeps its facts. Plain data in, plain data out.
 
+use crate::limits::CLOCK_BACK_MS_MAX;
 use engross_core::{
     EventId, PlanDefinition, PlanDigest, ReceivedEvent, Record, RunId, RunStatus, StepId, Subscription, Summary,
     TimerId, Timestamp,
@@ -20,6 +21,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// - A run's key is claimed by its first commit. It is held while the run is open, and for ever once it has succeeded: a second
 ///   start with it attaches to that run. After any other end ([`RunHead::holds_its_key`]) the next start with it claims it.
 ///   When such a run is opened again, its key is claimed anew.
+/// - A run that has left for the archive, which a mark says ([`crate::archive::is_archived`]), never comes to be a second time:
+///   every commit for it is refused as [`Conflict::Archived`] as long as the mark is there.
 /// - Index rows of one commit: what is cleared goes first, so that what is set stays.
 /// - In a store that several processes share, a commit whose `fence` is older than the run's lease is refused.
 /// - Reads see everything that an earlier `write` accepted.
@@ -134,6 +137,14 @@ pub trait Store: Send + Sync {
     /// As `head`.
     fn all_events(&self, after: Option<&EventId>, limit: usize) -> Result<Vec<InboxRow>>;
 
+    /// The time of the newest record and the newest event's receipt that was ever written, as far as the clock was believed:
+    /// one that is more than [`crate::limits::CLOCK_BACK_MS_MAX`] earlier takes its place, because the clock was wrong before
+    /// and has been set right. None when nothing that has a time was written.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn latest(&self) -> Result<Option<Timestamp>>;
+
     /// Whether as much is there as was written, for stores that count it. Nothing may be written meanwhile.
     ///
     /// # Errors
@@ -141,6 +152,18 @@ pub trait Store: Send + Sync {
     fn check_counts(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// What the newest time is after these writes, of which those count that were accepted.
+pub(crate) fn newest<'w>(
+    held: Option<Timestamp>,
+    writes: impl IntoIterator<Item = (&'w Write, &'w std::result::Result<(), Conflict>)>,
+) -> Option<Timestamp> {
+    let times = writes.into_iter().filter(|(_, answer)| answer.is_ok()).filter_map(|(write, _)| write.at());
+    times.fold(held, |held, at| match held {
+        Some(held) if at < held && held.ms_since(at) <= CLOCK_BACK_MS_MAX => Some(held),
+        _ => Some(at),
+    })
 }
 
 /// One thing to be written.
@@ -166,6 +189,17 @@ pub enum Write {
     /// An event goes from the inbox; the same event would be taken for a new one if it came again. Refused as
     /// [`Conflict::Open`] when it is not settled. Nothing happens when it is not there.
     Forget(EventId),
+}
+
+impl Write {
+    /// When it was decided or received, for what has a time.
+    fn at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Run(commit) => commit.records.last().map(|record| record.at),
+            Self::Inbox(entry) => Some(entry.event.received_at),
+            Self::Matched(_) | Self::Mark { .. } | Self::Remove(_) | Self::Forget(_) => None,
+        }
+    }
 }
 
 /// A run's turn: its new facts, and the index rows that follow from its new state.
@@ -237,6 +271,9 @@ pub enum Conflict {
         /// The other run.
         holder: RunId,
     },
+    /// The run has left for the archive, and nothing is added to it any more.
+    #[error("the run is in the archive")]
+    Archived,
     /// The event is in the inbox already.
     #[error("the event is there already")]
     Duplicate,

@@ -5,7 +5,7 @@ use super::run::of_run;
 use super::{Finding, Report};
 use crate::Error;
 use engross_core::RunId;
-use engross_store::archive::{ARCHIVED_MARKS, Archive, ArchiveError, ArchivedMark, IN_ARCHIVE_MARKS};
+use engross_store::archive::{ARCHIVED_MARKS, Archive, ArchiveError, ArchivedMark, IN_ARCHIVE_MARKS, is_archived};
 use engross_store::{RunHead, Store};
 use std::collections::BTreeMap;
 use tokio::runtime::Handle;
@@ -72,16 +72,6 @@ fn known(store: &dyn Store) -> Result<BTreeMap<RunId, ArchivedMark>, Error> {
         }
     }
     Ok(known)
-}
-
-/// Whether the store knows that a run went to the archive.
-fn is_archived(store: &dyn Store, run: &RunId) -> engross_store::Result<bool> {
-    for prefix in [ARCHIVED_MARKS, IN_ARCHIVE_MARKS] {
-        if store.mark(&format!("{prefix}{run}"))?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Reads every file there is, and strikes its run off those that are known.

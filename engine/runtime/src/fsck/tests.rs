@@ -340,6 +340,7 @@ impl Store for Moving {
         all_plans(after: Option<&engross_core::PlanDigest>, limit: usize) -> Vec<StoredPlan>;
         all_timers(after: Option<&Timer>, limit: usize) -> Vec<Timer>;
         all_events(after: Option<&EventId>, limit: usize) -> Vec<InboxRow>;
+        latest() -> Option<Timestamp>;
     }
 }
 

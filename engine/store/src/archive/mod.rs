@@ -41,6 +41,24 @@ const UNDATED: &str = "undated";
 /// hold no key have neither.
 pub const IN_ARCHIVE_MARKS: &str = "in_archive/";
 
+/// The marks of which an archived run has one.
+pub(crate) fn mark_names(run: &RunId) -> [String; 2] {
+    [format!("{ARCHIVED_MARKS}{run}"), format!("{IN_ARCHIVE_MARKS}{run}")]
+}
+
+/// Whether the store knows that a run went to the archive.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn is_archived(store: &dyn Store, run: &RunId) -> crate::Result<bool> {
+    for name in mark_names(run) {
+        if store.mark(&name)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// What the store keeps of a run that is in the archive, so that one whose file is gone is known. An on-disk form: fields are
 /// only added, with defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +128,14 @@ pub enum ArchiveError {
         /// What is wrong.
         detail: String,
     },
+    /// The archive has another history under the run's id. Neither is lost: that one stays there, and the run in the store.
+    #[error(
+        "the archive has another history of run {run}, and keeps it; look at both, and move the file aside to keep this one"
+    )]
+    Another {
+        /// The run.
+        run: RunId,
+    },
     /// The store that the run comes from failed.
     #[error(transparent)]
     Store(#[from] crate::Error),
@@ -133,7 +159,8 @@ impl Archive {
     }
 
     /// Copies a run from the store to the archive, and reads the copy back. What is there already stays, if it is this run as
-    /// it is now. The run's head, or none when the store has no such run or its id is none that can be archived.
+    /// it is now; it is replaced when the run has gone on since, and when it cannot be read and is none that the store has let
+    /// go of. The run's head, or none when the store has no such run or its id is none that can be archived.
     ///
     /// # Errors
     /// The store or the archive; the run is to stay in the store then.
@@ -145,11 +172,17 @@ impl Archive {
         now: Timestamp,
     ) -> Result<Option<RunHead>, ArchiveError> {
         let Some(place) = place_of(run) else { return Ok(None) };
-        let (id, product) = (run.clone(), product.to_owned());
-        let packed = blocking(move || pack(&*store, &id, &product, now)).await?;
+        let (id, product, from) = (run.clone(), product.to_owned(), store.clone());
+        let packed = blocking(move || pack(&*from, &id, &product, now)).await?;
         let Some((content, head)) = packed else { return Ok(None) };
         let is_this = |found: &ArchivedRun| found.head == head;
-        if !matches!(self.get(run).await, Ok(Some(found)) if is_this(&found)) {
+        let found = self.get(run).await;
+        if !matches!(&found, Ok(Some(found)) if is_this(found)) {
+            let run = run.clone();
+            let is_free = blocking(move || may_replace(&*store, &run, found)).await?;
+            if !is_free {
+                return Err(ArchiveError::Another { run: head.run });
+            }
             self.put(&place, content).await?;
         }
         match self.get(run).await? {
@@ -308,6 +341,24 @@ fn pack(
     let Some((gzip, head)) = exported else { return Ok(None) };
     let content = gzip.finish().map_err(|e| ArchiveError::Unavailable(e.to_string()))?;
     Ok(Some((content, head)))
+}
+
+/// Whether a run of the store may take the place of what was found in the archive.
+fn may_replace(
+    store: &dyn Store,
+    run: &RunId,
+    found: Result<Option<ArchivedRun>, ArchiveError>,
+) -> Result<bool, ArchiveError> {
+    match found {
+        Ok(None) => Ok(true),
+        // Its last record is among those of the store, and the hash in it stands for all before it.
+        Ok(Some(found)) => Ok(match found.records.last() {
+            Some(last) => store.journal(run, last.seq.saturating_sub(1), 1)?.first() == Some(last),
+            None => true,
+        }),
+        Err(ArchiveError::Damaged { .. }) => Ok(!is_archived(store, run)?),
+        Err(error) => Err(error),
+    }
 }
 
 fn unpacked(content: &[u8]) -> BufReader<impl Read> {

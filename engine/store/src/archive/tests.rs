@@ -106,6 +106,37 @@ async fn what_is_damaged_is_said_and_written_anew_while_the_run_is_there() {
 }
 
 #[tokio::test]
+async fn another_history_of_the_same_id_is_never_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let archive = Archive::local(dir.path()).unwrap();
+    let (id, now) = (RunId::new(NOVEMBER), Timestamp::from_millis(1_800_000_000_000));
+    let store_of = |n: u64, end: Option<RunStatus>| {
+        let store = MemoryStore::new();
+        let plan = plan(n);
+        put(&store, &plan, records(&id, &plan, None, end));
+        Arc::new(store)
+    };
+    // What has gone on since takes the place of its own beginning.
+    keep(&archive, &store_of(1, None), NOVEMBER).await.unwrap();
+    let (one, other) = (store_of(1, Some(RunStatus::Succeeded)), store_of(2, Some(RunStatus::Succeeded)));
+    let head = keep(&archive, &one, NOVEMBER).await.unwrap();
+    let refused = archive.keep(other.clone(), &id, "engross test", now).await.unwrap_err();
+    assert!(matches!(&refused, ArchiveError::Another { run } if *run == id), "{refused}");
+    assert_eq!(archive.get(&id).await.unwrap().unwrap().head, head);
+    // Nor may a beginning take the place of the whole.
+    let refused = archive.keep(store_of(1, None), &id, "engross test", now).await.unwrap_err();
+    assert!(matches!(refused, ArchiveError::Another { .. }), "{refused}");
+    // What cannot be read may be another history, where the store knows that one went there.
+    let place = dir.path().join(Archive::place(&id).unwrap());
+    fs::write(&place, b"no gzip at all").unwrap();
+    let mark = Write::Mark { name: format!("{IN_ARCHIVE_MARKS}{id}"), value: Some(serde_json::json!(1)) };
+    other.write(&[mark]).unwrap().remove(0).unwrap();
+    let refused = archive.keep(other, &id, "engross test", now).await.unwrap_err();
+    assert!(matches!(refused, ArchiveError::Another { .. }), "{refused}");
+    assert_eq!(fs::read(&place).unwrap(), b"no gzip at all");
+}
+
+#[tokio::test]
 async fn a_list_goes_on_beside_files_that_are_damaged() {
     let dir = tempfile::tempdir().unwrap();
     let archive = Archive::local(dir.path()).unwrap();

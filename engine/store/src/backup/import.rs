@@ -7,6 +7,7 @@ use super::check::{Problem, check};
 use super::journal::JournalCheck;
 use super::line::{Counts, Line, LineReader};
 use super::rows::owed_rows;
+use crate::archive::mark_names;
 use crate::limits::{BATCH_BYTES_MAX, BATCH_WRITES_MAX, EXPORT_RECORDS_AT_ONCE};
 use crate::measure::measure;
 use crate::{Commit, Conflict, Error, RunHead, Store, StoredPlan, Write};
@@ -192,6 +193,7 @@ impl Import<'_> {
     }
 
     fn run(&mut self, head: RunHead, holds_key: bool) -> Result<(), ImportError> {
+        self.unmark(&head.run)?;
         let held = self.store.head(&head.run)?;
         let key = match (&held, &head.key) {
             (Some(held), _) => held.key.clone(),
@@ -204,6 +206,22 @@ impl Import<'_> {
         let written = held.map_or(0, |held| held.seq);
         let plan = self.plan.take().map(|plan| *plan);
         self.open = Some(OpenRun { journal: JournalCheck::new(head), plan, records: Vec::new(), written, key });
+        Ok(())
+    }
+
+    /// A run that the copy has is not only in the archive, whatever a mark of it says: a store of an earlier version may have
+    /// had both.
+    fn unmark(&mut self, run: &RunId) -> Result<(), ImportError> {
+        let names = mark_names(run);
+        let is_pending = |write: &Write| matches!(write, Write::Mark { name, .. } if names.contains(name));
+        if self.batch.iter().any(is_pending) {
+            self.flush()?;
+        }
+        for name in names {
+            if self.store.mark(&name)?.is_some() {
+                self.push(Write::Mark { name, value: None })?;
+            }
+        }
         Ok(())
     }
 
@@ -262,7 +280,7 @@ impl Import<'_> {
                 // An event that the interrupted import wrote.
                 (_, Ok(())) | (Write::Inbox(_), Err(Conflict::Duplicate)) => {}
                 // A key that the interrupted import has put there already.
-                (Write::Run(commit), Err(Conflict::KeyTaken { .. })) if commit.head.seq == 0 => {}
+                (Write::Run(commit), Err(Conflict::KeyTaken { .. } | Conflict::Archived)) if commit.head.seq == 0 => {}
                 (Write::Run(commit), Err(conflict)) => {
                     return Err(ImportError::Conflict { run: commit.run.clone(), conflict });
                 }

@@ -366,6 +366,7 @@ impl Store for Breaking {
         all_timers(after: Option<&crate::Timer>, limit: usize) -> Vec<crate::Timer>;
         all_waits(after: Option<&crate::WaitRow>, limit: usize) -> Vec<crate::WaitRow>;
         all_events(after: Option<&engross_core::EventId>, limit: usize) -> Vec<crate::InboxRow>;
+        latest() -> Option<engross_core::Timestamp>;
     }
 }
 
@@ -391,6 +392,21 @@ fn an_import_that_was_interrupted_goes_on_and_another_does_not() {
         imported(&store, &file).unwrap();
         assert_eq!(unfinished_import(&store).unwrap(), None);
         assert_eq!(facts(&store), facts(&source), "{writes}");
+    }
+}
+
+#[test]
+fn a_run_that_is_there_and_marked_as_archived_comes_back() {
+    for prefix in ["archived/", "in_archive/"] {
+        let (store, one) = (MemoryStore::new(), plan(1));
+        let head = put(&store, &one, records(&samples::run(1), &one, Some("k"), Some(RunStatus::Succeeded)));
+        let name = format!("{prefix}{}", head.run);
+        let value = serde_json::to_value(&head).unwrap();
+        store.write(&[Write::Mark { name: name.clone(), value: Some(value) }]).unwrap().remove(0).unwrap();
+        let copy = MemoryStore::new();
+        imported(&copy, &exported(&store)).unwrap();
+        assert_eq!(copy.head(&head.run).unwrap().map(|head| head.seq), Some(head.seq));
+        assert_eq!(copy.mark(&name).unwrap(), None);
     }
 }
 

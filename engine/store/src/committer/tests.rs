@@ -82,6 +82,9 @@ impl Store for Staged {
     fn all_events(&self, after: Option<&EventId>, limit: usize) -> Result<Vec<InboxRow>> {
         self.memory.all_events(after, limit)
     }
+    fn latest(&self) -> Result<Option<Timestamp>> {
+        self.memory.latest()
+    }
 }
 
 struct Stage {

@@ -45,6 +45,8 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("marks go with their commit", upkeep::marks_go_with_their_commit),
     ("a run that is opened again claims its key", upkeep::a_run_that_is_opened_again_claims_its_key),
     ("a run that is over can be removed", upkeep::a_run_that_is_over_can_be_removed),
+    ("an archived run does not come to be again", upkeep::an_archived_run_does_not_come_to_be_again),
+    ("the newest time is known", upkeep::the_newest_time_is_known),
     ("settled events can be forgotten", upkeep::settled_events_can_be_forgotten),
     ("runs in doubt are found", upkeep::runs_in_doubt_are_found),
     ("scans see everything once", upkeep::scans_see_everything_once),
@@ -85,6 +87,7 @@ pub struct View {
     all_plans: Vec<StoredPlan>,
     all_waits: Vec<WaitRow>,
     marks: Vec<(String, Value)>,
+    latest: Option<Timestamp>,
 }
 
 /// Asks a store for everything it has, with the waits and events of these topics.
@@ -136,6 +139,7 @@ pub fn view(store: &dyn Store, topics: &[&str]) -> View {
         all_plans: store.all_plans(None, usize::MAX).expect("a store scans its plans"),
         all_waits,
         marks: store.marks("").expect("a store reads its marks"),
+        latest: store.latest().expect("a store knows its newest time"),
         heads,
     }
 }

@@ -2,6 +2,8 @@
 
 use super::samples::{WORKFLOW, at, commit, event, plan, run, timer, wait, write};
 use super::{Open, accept, write_one};
+use crate::archive::{ARCHIVED_MARKS, IN_ARCHIVE_MARKS, is_archived};
+use crate::limits::CLOCK_BACK_MS_MAX;
 use crate::{Commit, Conflict, InboxQuery, InboxRow, RunQuery, Store, Write};
 use engross_core::{EventId, RunId, RunStatus, Summary, TimerKind};
 use serde_json::{Value, json};
@@ -130,6 +132,71 @@ pub(super) fn a_run_that_is_over_can_be_removed(open: &Open) {
     let ended = [write(keyed(6, 0, RunStatus::Failed)), Write::Remove(run(6)), Write::Remove(run(6))];
     let answers = store.write(&ended).expect("it answers");
     assert_eq!(answers, [Err(Conflict::KeyTaken { holder: run(3) }), Ok(()), Ok(())]);
+}
+
+pub(super) fn an_archived_run_does_not_come_to_be_again(open: &Open) {
+    let mut store = open();
+    for (n, prefix) in [(1, ARCHIVED_MARKS), (2, IN_ARCHIVE_MARKS)] {
+        let name = format!("{prefix}{}", run(n));
+        let mut ended = commit(&run(n), 0, 2);
+        ended.head.status = RunStatus::Failed;
+        accept(&*store, write(ended));
+        assert!(!is_archived(&*store, &run(n)).expect("it answers"));
+        let gone = [mark(&name, Some(json!({ "seq": 2 }))), Write::Remove(run(n)), write(commit(&run(n), 0, 1))];
+        assert_eq!(store.write(&gone).expect("it answers"), [Ok(()), Ok(()), Err(Conflict::Archived)]);
+        drop(store);
+        store = open();
+        assert!(is_archived(&*store, &run(n)).expect("it answers"));
+        let mut rows = commit(&run(n), 0, 1);
+        rows.marks = vec![("left".into(), Some(json!(1)))];
+        rows.timers_set = vec![timer(&run(n), 5, None, TimerKind::Deadline)];
+        for again in [rows, commit(&run(n), 0, 0), commit(&run(n), 2, 1), keyed(n, 0, RunStatus::Failed)] {
+            assert_eq!(write_one(&*store, write(again)), Err(Conflict::Archived));
+        }
+        assert_eq!(store.head(&run(n)).expect("it answers"), None);
+        assert_eq!(store.mark("left").expect("it answers"), None);
+        assert_eq!(store.all_timers(None, 9).expect("it answers"), []);
+        assert_eq!(store.run_by_key(WORKFLOW, "k").expect("it answers"), None);
+    }
+    // A run that is in the store is not kept from going on by what a mark says, and one whose id only begins so is another.
+    accept(&*store, write(commit(&run(3), 0, 1)));
+    accept(&*store, mark(&format!("{IN_ARCHIVE_MARKS}{}", run(3)), Some(json!(1))));
+    accept(&*store, write(commit(&run(3), 1, 1)));
+    accept(&*store, write(commit(&RunId::new(format!("{}x", run(1))), 0, 1)));
+    accept(&*store, mark(&format!("{ARCHIVED_MARKS}{}", run(1)), None));
+    accept(&*store, write(commit(&run(1), 0, 1)));
+}
+
+pub(super) fn the_newest_time_is_known(open: &Open) {
+    let mut store = open();
+    assert_eq!(store.latest().expect("it answers"), None);
+    accept(&*store, mark("a", Some(json!(1))));
+    assert_eq!(store.latest().expect("it answers"), None);
+    let back = i64::try_from(CLOCK_BACK_MS_MAX).unwrap_or(i64::MAX);
+    let decided = |n: u64, ms: i64| {
+        let mut first = commit(&run(n), 0, 1);
+        first.records[0].at = at(ms);
+        write(first)
+    };
+    let far = 10 * back;
+    for (writes, expected) in [
+        (vec![decided(1, 7)], 7),
+        (vec![decided(2, 3)], 7),
+        (vec![decided(2, far)], 7),
+        (vec![Write::Inbox(event("e", "t", 30)), Write::Inbox(event("f", "t", 20))], 30),
+        (vec![Write::Inbox(event("e", "t", far)), Write::Matched("e".into()), Write::Forget("e".into())], 30),
+        (vec![decided(3, far)], far),
+        (vec![decided(4, far - back)], far),
+        // A clock that was a long time fast, and is right again.
+        (vec![decided(5, far - back - 1)], far - back - 1),
+        (vec![Write::Inbox(event("g", "t", 40))], 40),
+    ] {
+        store.write(&writes).expect("it answers");
+        assert_eq!(store.latest().expect("it answers"), Some(at(expected)), "{writes:?}");
+        drop(store);
+        store = open();
+        assert_eq!(store.latest().expect("it answers"), Some(at(expected)), "opened again");
+    }
 }
 
 pub(super) fn settled_events_can_be_forgotten(open: &Open) {

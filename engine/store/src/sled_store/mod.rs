@@ -20,6 +20,7 @@ mod tests;
 mod write;
 
 use crate::measure::encode;
+use crate::store::newest;
 use crate::{
     Conflict, DueTimers, Error, Holder, InboxEntry, InboxQuery, InboxRow, Lock, Result, RunHead, RunQuery, Store,
     StoredPlan, Timer, WaitRow, Write,
@@ -89,6 +90,9 @@ struct Counts {
     live_bytes: u64,
     /// What the database took on the disk when it was fresh from a compaction; 0 when it never was.
     fresh_bytes: u64,
+    /// The newest time that was written. None where no version wrote that knows of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    latest: Option<Timestamp>,
 }
 
 impl Counts {
@@ -216,13 +220,21 @@ impl SledStore {
 
     /// Stages changes and makes them durable, or changes nothing because staging failed, or nothing is known.
     fn stage<T>(&self, stage: impl FnOnce(&mut Staged<'_>) -> Result<T>) -> Result<T> {
+        self.stage_dated(|staged, latest| Ok((stage(staged)?, latest)))
+    }
+
+    /// The same with the newest time that is written: what it was, and what it comes to be.
+    fn stage_dated<T>(
+        &self,
+        stage: impl FnOnce(&mut Staged<'_>, Option<Timestamp>) -> Result<(T, Option<Timestamp>)>,
+    ) -> Result<T> {
         let mut writer = self.writer();
         writer.check()?;
         let generation = self.generation();
         let answer = guarded("writing to it", || {
             let mut staged = Staged::over(&generation.db);
-            let answer = stage(&mut staged)?;
-            self.commit(staged, &generation, &mut writer)?;
+            let (answer, latest) = stage(&mut staged, writer.counts.latest)?;
+            self.commit(staged, latest, &generation, &mut writer)?;
             Ok(answer)
         });
         answer.map_err(|error| {
@@ -234,13 +246,19 @@ impl SledStore {
         })
     }
 
-    fn commit(&self, mut staged: Staged<'_>, generation: &Generation, writer: &mut Writer) -> Result<()> {
+    fn commit(
+        &self,
+        mut staged: Staged<'_>,
+        latest: Option<Timestamp>,
+        generation: &Generation,
+        writer: &mut Writer,
+    ) -> Result<()> {
         if staged.is_empty() {
             return Ok(());
         }
-        let Counts { batches, live_bytes, fresh_bytes } = writer.counts;
+        let Counts { batches, live_bytes, fresh_bytes, .. } = writer.counts;
         let live_bytes = staged.live_bytes(live_bytes);
-        let counts = Counts { batches: batches.saturating_add(1), live_bytes, fresh_bytes };
+        let counts = Counts { batches: batches.saturating_add(1), live_bytes, fresh_bytes, latest };
         staged.put(keys::counts(), &encode("the counts", &counts)?)?;
         if let Some(changed) = &mut writer.changed {
             changed.extend(staged.changed().cloned());
@@ -258,7 +276,11 @@ impl SledStore {
 
 impl Store for SledStore {
     fn write(&self, writes: &[Write]) -> Result<Vec<std::result::Result<(), Conflict>>> {
-        self.stage(|staged| writes.iter().map(|write| write::stage(staged, write)).collect())
+        self.stage_dated(|staged, latest| {
+            let answers = writes.iter().map(|write| write::stage(staged, write)).collect::<Result<Vec<_>>>()?;
+            let latest = newest(latest, writes.iter().zip(&answers));
+            Ok((answers, latest))
+        })
     }
 
     fn head(&self, run: &RunId) -> Result<Option<RunHead>> {
@@ -326,6 +348,10 @@ impl Store for SledStore {
 
     fn all_events(&self, after: Option<&EventId>, limit: usize) -> Result<Vec<InboxRow>> {
         self.read("reading the whole inbox", |db| read::all_events(db, after, limit))
+    }
+
+    fn latest(&self) -> Result<Option<Timestamp>> {
+        self.read("reading its newest time", |db| Ok(counts_of(db)?.latest))
     }
 
     fn check_counts(&self) -> Result<()> {

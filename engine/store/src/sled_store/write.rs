@@ -3,6 +3,7 @@
 
 use super::keys;
 use super::rows::{Rows, Staged, get, get_json};
+use crate::archive::mark_names;
 use crate::measure::encode;
 use crate::{Commit, Conflict, Error, InboxEntry, Result, RunHead, Write};
 use engross_core::{EventId, RunId, Timestamp};
@@ -115,6 +116,13 @@ fn stage_event(staged: &mut Staged<'_>, entry: &InboxEntry) -> Result<std::resul
 fn stage_commit(staged: &mut Staged<'_>, commit: &Commit) -> Result<std::result::Result<(), Conflict>> {
     let head_key = keys::head(&commit.run);
     let held: Option<RunHead> = get_json(staged, &head_key)?;
+    if held.is_none() {
+        for name in mark_names(&commit.run) {
+            if staged.row(&keys::mark(&name))?.is_some() {
+                return Ok(Err(Conflict::Archived));
+            }
+        }
+    }
     if let Err(conflict) = commit.fits(held.as_ref().map_or(0, |head| head.seq)) {
         return Ok(Err(conflict));
     }

@@ -246,4 +246,8 @@ impl Store for Line {
     fn all_events(&self, after: Option<&EventId>, limit: usize) -> Result<Vec<InboxRow>> {
         self.inner.all_events(after, limit)
     }
+
+    fn latest(&self) -> Result<Option<Timestamp>> {
+        self.inner.latest()
+    }
 }

@@ -40,7 +40,10 @@ fn fill(dir: &Path, reference: &MemoryStore) -> SledStore {
     store
 }
 
-fn check(store: &SledStore, reference: &MemoryStore) {
+fn check(store: &SledStore, reference: &MemoryStore, late: i64) {
+    // Such a store knows its newest time as soon as something is written.
+    let write = Write::Inbox(event(&format!("late {late}"), "t", late));
+    assert_eq!(store.write(std::slice::from_ref(&write)).unwrap(), reference.write(&[write]).unwrap());
     let db = &store.generation().db;
     assert_eq!(view(store, &TOPICS), view(reference, &TOPICS));
     assert_eq!(get_json::<u16>(db, &keys::format()).unwrap(), Some(FORMAT));
@@ -57,7 +60,7 @@ fn a_store_of_format_1_is_moved_to_this_one() {
     turn_back(&store);
     drop(store);
     let store = open(dir.path()).unwrap();
-    check(&store, &reference);
+    check(&store, &reference, 9_000);
     assert!(store.writer().counts.batches > batches, "the batches go on from where they were");
     // Cut off: the events have been moved, and the format says nothing of it.
     {
@@ -68,5 +71,5 @@ fn a_store_of_format_1_is_moved_to_this_one() {
         db.apply_batch(staged.into_batch()).unwrap();
     }
     drop(store);
-    check(&open(dir.path()).unwrap(), &reference);
+    check(&open(dir.path()).unwrap(), &reference, 9_001);
 }
