@@ -57,6 +57,7 @@ codes! {
     POLICY_BROKEN = "E0265", "a policy that is to be asked has mistakes";
     UNKNOWN_PEOPLE = "E0266", "a workflow names people who are not known";
     QUORUM = "E0267", "more must approve than are asked";
+    NO_TOLERATED = "E0268", "a no to an approval would be tolerated";
     PLAN = "E0298", "the plan cannot be built";
     TOO_MANY_FINDINGS = "E0299", "there are more findings than are shown";
     TEMPLATE_SYNTAX = "E0301", "a template is not well formed";

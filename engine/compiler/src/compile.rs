@@ -9,7 +9,7 @@ use crate::plan;
 use crate::rules::triggers::Trigger;
 use crate::rules::{
     absent, advice, approvals, children, connections, cycles, edges, expressions, foreach, input_schemas, mixed, needs,
-    operations, people, reach, references, secrets, triggers, waits, with,
+    operations, people, reach, references, secrets, tolerated, triggers, waits, with,
 };
 use crate::templates;
 use crate::typing::schema_of;
@@ -87,6 +87,7 @@ fn check<'a>(
     cycles::check(&unit, &edges, findings);
     reach::check(&unit, &edges, findings);
     waits::check(&unit, &uses, &edges, findings);
+    tolerated::check(&unit, &edges, findings);
     if findings.has_errors() {
         return None;
     }

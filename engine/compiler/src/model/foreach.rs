@@ -23,6 +23,8 @@ pub(crate) struct Foreach<'a> {
     pub(crate) key: Option<&'a Node>,
     pub(crate) max_parallel: u32,
     pub(crate) tolerate: Tolerance,
+    /// Where it says that some items may end badly, if it does.
+    pub(crate) tolerates: Option<Span>,
 }
 
 /// Reads `foreach`. One that is no mapping has been reported, and the step is done for each item all the same.
@@ -33,6 +35,7 @@ pub(super) fn read<'a>(findings: &mut Findings<'a>, node: &'a Node, span: Span) 
         key: node.get("key"),
         max_parallel: ITEMS_PARALLEL_DEFAULT,
         tolerate: Tolerance::default(),
+        tolerates: None,
     };
     if node.as_mapping().is_none() {
         entries(findings, node, WHAT);
@@ -53,6 +56,8 @@ pub(super) fn read<'a>(findings: &mut Findings<'a>, node: &'a Node, span: Span) 
     }
     if let Some(given) = node.get("tolerate") {
         read.tolerate = tolerance(findings, given).unwrap_or_default();
+        let none = matches!(read.tolerate, Tolerance::Count(0) | Tolerance::Percent(0));
+        read.tolerates = (!none).then_some(given.span);
     }
     read
 }

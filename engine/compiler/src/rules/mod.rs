@@ -22,6 +22,7 @@ pub(crate) mod reach;
 pub(crate) mod references;
 pub(crate) mod secrets;
 mod tested;
+pub(crate) mod tolerated;
 pub(crate) mod triggers;
 pub(crate) mod values;
 pub(crate) mod waits;
