@@ -2,9 +2,9 @@
 
 use crate::lab::{Answer, Ask};
 use crate::world::{World, question};
-use engross_core::{RunStatus, Verdict};
-use engross_runtime::limits::SWEEP_MS_MAX;
-use engross_store::{RunQuery, Store};
+use engross_core::{PlanDigest, RunId, RunStatus, Summary, TimerId, TimerKind, Verdict};
+use engross_runtime::limits::{SWEEP_MS_MAX, TIMERS_PER_SWEEP};
+use engross_store::{Commit, RunHead, RunQuery, Store, Timer, Write};
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,4 +72,50 @@ async fn a_timer_that_is_set_while_the_sweeper_sleeps_wakes_it() {
     assert_eq!(world.until_over(&run).await.status, RunStatus::Stopped);
     let took = begun.elapsed();
     assert!(took < Duration::from_millis(SWEEP_MS_MAX / 2), "the sweeper slept on: {took:?}");
+}
+
+/// A run whose journal is not there, and whose timer is due.
+fn unreadable(world: &World, n: usize) -> Write {
+    let (run, at) = (RunId::new(format!("broken-{n:06}")), world.now());
+    let head = RunHead {
+        run: run.clone(),
+        workflow: "test".into(),
+        title: "test".into(),
+        key: None,
+        plan: PlanDigest::new("none"),
+        status: RunStatus::Running,
+        summary: Summary::Waiting,
+        started_at: at,
+        updated_at: at,
+        seq: 0,
+        doing: String::new(),
+    };
+    let timer = TimerId { step: Some("ask".into()), kind: TimerKind::Deadline };
+    Write::Run(Box::new(Commit {
+        run: run.clone(),
+        expected_seq: 0,
+        fence: 0,
+        records: Vec::new(),
+        head,
+        plan: None,
+        timers_set: vec![Timer { at, run, timer }],
+        timers_cleared: Vec::new(),
+        waits_set: Vec::new(),
+        waits_cleared: Vec::new(),
+        marks: Vec::new(),
+    }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn due_timers_of_runs_that_cannot_be_read_keep_back_no_other() {
+    let world = World::new().await;
+    let writes: Vec<Write> = (0..2 * TIMERS_PER_SWEEP + 10).map(|n| unreadable(&world, n)).collect();
+    assert!(world.store.write(&writes).unwrap().iter().all(Result::is_ok));
+    for _ in 0..2 {
+        world.lab.on("ask", Ask::Execute, [Answer::Parks(question(1, Some(world.now().plus_ms(60_000))))]);
+        let run = world.start("steps: { ask: { uses: gate } }").await;
+        world.until_step(&run, "ask", "waiting").await;
+        world.pass(60_000);
+        assert_eq!(world.until_over(&run).await.status, RunStatus::Stopped);
+    }
 }
