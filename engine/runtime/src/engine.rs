@@ -1,6 +1,6 @@
 //! The engine as one thing: built from its options, held by a cheap handle, ended on purpose.
 
-use crate::clock::{Clock, Ids};
+use crate::clock::{Clock, Forward, Ids};
 use crate::housekeeping::House;
 use crate::limits::{PLANS_CACHED_MAX, WATCH_BACKLOG, WORKING_STEPS_MAX};
 use crate::triggers::{TriggeredWorkflow, Triggers, schedules};
@@ -12,6 +12,7 @@ use engross_source::{Diagnostic, SourceFile};
 use engross_step_api::{Connection, Directory, Files, Registry};
 use engross_store::{Committer, Store};
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
@@ -63,7 +64,7 @@ pub(crate) struct Inner {
     pub connections: BTreeMap<String, Arc<Connection>>,
     pub directory: Arc<Directory>,
     pub evaluator: Arc<dyn Evaluate>,
-    pub clock: Arc<dyn Clock>,
+    pub clock: Forward,
     pub ids: Arc<dyn Ids>,
     /// Runs that something is happening to. A parked run is not among them.
     pub slots: Mutex<BTreeMap<RunId, Slot>>,
@@ -74,6 +75,8 @@ pub(crate) struct Inner {
     pub published: broadcast::Sender<Published>,
     pub timers_changed: Notify,
     pub stopping: watch::Sender<bool>,
+    /// Whether some of the runs that the last process left may not have been told of it yet.
+    pub taking_over: AtomicBool,
     pub quota: quota::Quota,
     pub house: OnceLock<House>,
     pub triggers: Triggers,
@@ -102,6 +105,9 @@ impl Engine {
             .iter()
             .map(|(name, connection)| (name.clone(), Arc::new(Semaphore::new(connection.concurrency.max(1)))))
             .collect();
+        let store = options.store.clone();
+        let latest = tokio::task::spawn_blocking(move || store.latest()).await;
+        let latest = latest.map_err(|error| Error::Store(format!("its newest time was not read: {error}")))??;
         let inner = Inner {
             store: options.store,
             committer: options.committer,
@@ -110,7 +116,7 @@ impl Engine {
             connections: options.connections,
             directory: options.directory,
             evaluator: options.evaluator,
-            clock: options.clock,
+            clock: Forward::new(options.clock, latest),
             ids: options.ids,
             slots: Mutex::default(),
             plans: Mutex::default(),
@@ -120,6 +126,7 @@ impl Engine {
             published: broadcast::channel(WATCH_BACKLOG).0,
             timers_changed: Notify::new(),
             stopping: watch::channel(false).0,
+            taking_over: AtomicBool::new(true),
             house: OnceLock::new(),
             quota: quota::Quota::default(),
             triggers: Triggers::default(),

@@ -2,7 +2,7 @@
 
 use engross_core::{EvalError, PlanError, Rejection, RunId};
 use engross_source::Diagnostic;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +19,9 @@ pub enum Error {
     /// The inputs do not fit the workflow.
     #[error("the inputs do not fit: {}", .0.join("; "))]
     Inputs(Vec<String>),
+    /// Another run holds the key of a run that is to be opened again.
+    #[error("run {0} holds this run's key, so that this one cannot go on beside it")]
+    KeyTaken(RunId),
     /// What was asked is not well formed.
     #[error("{0}")]
     BadRequest(String),
@@ -56,12 +59,14 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoRun(_) => "no_such_run",
+            Self::Rejected(Rejection::Refused(refusal)) if refusal.is_stale() => "decision_stale",
             Self::Rejected(Rejection::Refused(_)) => "decision_refused",
             Self::Rejected(Rejection::UnknownStep(_)) => "no_such_step",
             Self::Rejected(Rejection::Template(_)) => "expression",
             Self::Rejected(_) => "not_now",
             Self::Invalid(_) => "invalid_workflow",
             Self::Inputs(_) => "invalid_inputs",
+            Self::KeyTaken(_) => "key_taken",
             Self::BadRequest(_) => "bad_request",
             Self::Store(_) => "store_failed",
             Self::Damaged(_) => "run_damaged",
@@ -74,6 +79,7 @@ impl Error {
     pub fn details(&self) -> Value {
         match self {
             Self::Inputs(problems) => Value::from(problems.clone()),
+            Self::KeyTaken(holder) => json!({ "holder": holder }),
             _ => Value::Null,
         }
     }

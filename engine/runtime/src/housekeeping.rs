@@ -7,18 +7,19 @@
 use crate::engine::Engine;
 use crate::found::Found;
 use crate::limits::{
-    ARCHIVE_HEADS_AT_ONCE, FORGET_EVENTS_AT_ONCE, HOUSE_PAUSE_MS, HOUSE_PORTION_PAUSE_MS, RETAINED_EVENTS_MS,
-    RETAINED_RUNS_MS, RUNS_PER_PAGE,
+    ARCHIVE_HEADS_AT_ONCE, FORGET_EVENTS_AT_ONCE, HOUSE_PAUSE_MS, HOUSE_PORTION_PAUSE_MS, MARKS_PAUSE_MS,
+    RETAINED_EVENTS_MS, RETAINED_RUNS_MS, RUNS_PER_PAGE,
 };
 use crate::mask::Mask;
+use crate::triggers::events;
 use crate::turn::Loaded;
 use crate::view::{self, RunView, TimelineEntry};
 use crate::{Error, fsck};
-use engross_core::{Plan, Record, RunId, RunState, Timestamp, fold};
+use engross_core::{Event, Plan, Record, RunId, RunState, Timestamp, fold};
 use engross_step_api::Registry;
 use engross_store::archive::{ARCHIVED_MARKS, Archive, ArchiveError, ArchivedMark, ArchivedRun, IN_ARCHIVE_MARKS};
 use engross_store::backup::{self, ExportError};
-use engross_store::{RunHead, Store, Write};
+use engross_store::{RunHead, RunQuery, Store, Write};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::sync::Arc;
@@ -84,6 +85,8 @@ pub struct Housekeeping {
 pub(crate) struct House {
     options: Housekeeping,
     compacting: AsyncMutex<()>,
+    /// When the marks of events that have started a run were last looked through.
+    marks_seen: AsyncMutex<Option<Timestamp>>,
 }
 
 /// What a round did.
@@ -100,7 +103,7 @@ pub struct Tidied {
 impl Engine {
     /// Begins to keep house, until the engine stops. Once for an engine; a second time does nothing.
     pub fn keep_house(&self, options: Housekeeping) {
-        let house = House { options, compacting: AsyncMutex::new(()) };
+        let house = House { options, compacting: AsyncMutex::new(()), marks_seen: AsyncMutex::new(None) };
         if self.inner.house.set(house).is_ok() {
             tokio::spawn(keep(self.clone()));
         }
@@ -119,6 +122,7 @@ impl Engine {
         if let Some(ms) = house.options.retention.events_ms {
             tidied.events = self.forget_old(before(self.inner.clock.now(), ms)).await?;
         }
+        self.forget_ran(house).await?;
         if let Some(maintenance) = house.options.maintenance.clone()
             && !self.inner.is_stopping()
             && blocking(move || Ok(maintenance.wants_compaction())).await?
@@ -248,8 +252,13 @@ impl Engine {
         Ok(archived)
     }
 
-    /// Moves a run to the archive. Whether it went: one that a person has just opened again stays.
+    /// Moves a run to the archive. Whether it went: one that a person has just opened again stays, and so does one whose end
+    /// an open run may ask for again.
     async fn archive_one(&self, archive: &Archive, product: &str, run: &RunId) -> Result<bool, Error> {
+        let wanted = run.clone();
+        if self.inner.read(move |store| is_wanted(store, wanted)).await? {
+            return Ok(false);
+        }
         let now = self.inner.clock.now();
         let kept = match archive.keep(self.inner.store.clone(), run, product, now).await {
             Ok(kept) => kept,
@@ -258,6 +267,10 @@ impl Engine {
                 ArchiveError::Store(engross_store::Error::Damaged(why)) | ArchiveError::Damaged { detail: why, .. },
             ) => {
                 tracing::error!(%run, %why, "a run cannot be archived, and stays; `engross store verify` tells more");
+                return Ok(false);
+            }
+            Err(error @ ArchiveError::Another { .. }) => {
+                tracing::error!(%run, %error, "a run cannot be archived, and stays");
                 return Ok(false);
             }
             Err(error) => return Err(not_archived(error)),
@@ -285,6 +298,33 @@ impl Engine {
         Ok(answers.iter().all(Result::is_ok))
     }
 
+    /// Removes the marks of events that have started a run, once both the event and the run are old enough to go. Once a day:
+    /// all of them are read.
+    async fn forget_ran(&self, house: &House) -> Result<(), Error> {
+        let Retention { runs_ms: Some(runs_ms), events_ms: Some(events_ms) } = house.options.retention else {
+            return Ok(());
+        };
+        let now = self.inner.clock.now();
+        let mut seen = house.marks_seen.lock().await;
+        if seen.is_some_and(|at| now.ms_since(at) < MARKS_PAUSE_MS) {
+            return Ok(());
+        }
+        let before = before(now, runs_ms.max(events_ms));
+        for portion in events::RAN_PORTIONS {
+            if self.inner.is_stopping() {
+                return Ok(());
+            }
+            let old = self.inner.read(move |store| events::ran_before(store, portion, before)).await?;
+            for names in old.chunks(FORGET_EVENTS_AT_ONCE) {
+                let writes = names.iter().map(|name| Write::Mark { name: name.clone(), value: None }).collect();
+                self.inner.committer.write_all(writes).await.map_err(|e| Error::Store(e.to_string()))?;
+                self.pause(Duration::from_millis(HOUSE_PORTION_PAUSE_MS)).await;
+            }
+        }
+        *seen = Some(now);
+        Ok(())
+    }
+
     async fn forget_old(&self, before: Timestamp) -> Result<u64, Error> {
         let before = self.inner.read(move |store| wanted_since(store, before)).await?;
         let mut forgotten = 0;
@@ -304,19 +344,37 @@ impl Engine {
     }
 }
 
-/// A wait looks through what came since its run began, so that no event goes that is younger than the oldest open run.
-fn wanted_since(store: &dyn Store, before: Timestamp) -> engross_store::Result<Timestamp> {
-    let mut after: Option<RunId> = None;
+/// Whether one of those that a run was started for is open.
+fn is_wanted(store: &dyn Store, run: RunId) -> engross_store::Result<bool> {
+    let mut child = run;
     loop {
-        let page = store.all_runs(after.as_ref(), RUNS_PER_PAGE)?;
-        let Some(last) = page.last() else { return Ok(before) };
-        if let Some(open) = page.iter().find(|head| !head.status.is_over()) {
-            return Ok(open.started_at.min(before));
+        let first = match store.journal(&child, 0, 1) {
+            Ok(records) => records.into_iter().next().map(|record| record.event),
+            // Whoever archives the run says so.
+            Err(engross_store::Error::Damaged(_)) => None,
+            Err(error) => return Err(error),
+        };
+        let Some(Event::RunStarted { parent: Some(parent), .. }) = first else { return Ok(false) };
+        match store.head(&parent.run)? {
+            Some(head) if !head.status.is_over() => return Ok(true),
+            _ => child = parent.run,
         }
-        if last.started_at > before {
-            return Ok(before);
-        }
-        after = Some(last.run.clone());
+    }
+}
+
+/// A wait looks through what came since its run began, so that no event goes that is younger than the oldest open run. Ids
+/// do not tell which that is: a run that another one starts, or a firing that waited, has the time of what it was made of.
+fn wanted_since(store: &dyn Store, before: Timestamp) -> engross_store::Result<Timestamp> {
+    let mut since = before;
+    if store.settled(before, 1)?.is_empty() {
+        return Ok(since);
+    }
+    let mut query = RunQuery { open: true, limit: RUNS_PER_PAGE, ..RunQuery::default() };
+    loop {
+        let page = store.runs(&query)?;
+        since = page.iter().map(|head| head.started_at).fold(since, Timestamp::min);
+        let Some(last) = page.last().filter(|_| page.len() == RUNS_PER_PAGE) else { return Ok(since) };
+        query.before = Some(last.run.clone());
     }
 }
 

@@ -24,6 +24,9 @@ pub const FORM_PROBLEMS_SHOWN_MAX: usize = 8;
 /// Due timers whose turns are under way at once.
 pub const TIMER_TURNS_AT_ONCE: usize = 64;
 
+/// A clock that is behind by no more than this is kept right in small steps, of which nothing is said.
+pub const CLOCK_BACK_MS_SAID: u64 = 1_000;
+
 /// The longest the sweeper sleeps: a clock that is set forward is noticed after this.
 pub const SWEEP_MS_MAX: u64 = 5_000;
 
@@ -85,6 +88,9 @@ pub const HOUSE_PAUSE_MS: u64 = 10 * 60 * 1000;
 
 /// The pause between two portions of a round, in which others come to write.
 pub const HOUSE_PORTION_PAUSE_MS: u64 = 20;
+
+/// The pause between two rounds through the marks of events that have started a run.
+pub const MARKS_PAUSE_MS: u64 = 24 * 3600 * 1000;
 
 /// Heads that housekeeping reads at a time.
 pub const ARCHIVE_HEADS_AT_ONCE: usize = 128;

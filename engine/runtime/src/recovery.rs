@@ -4,24 +4,42 @@
 use crate::engine::Engine;
 use crate::limits::RUNS_PER_PAGE;
 use crate::{Error, children, groups, inbox};
-use engross_core::{Input, outstanding};
+use engross_core::{Command, Input, RunId, outstanding};
 use engross_store::RunQuery;
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
+/// First every run is told of the restart, then the first of them does something: one that goes on may set another off, whose
+/// intents would else be taken for what the last process left.
 pub(crate) async fn recover(engine: &Engine) -> Result<(), Error> {
+    let taken_over = tell_all(engine).await?;
+    engine.inner.taking_over.store(false, Ordering::SeqCst);
+    let runs = taken_over.len();
+    for (run, owed) in taken_over {
+        engine.set_off(&run, &owed);
+    }
+    let ended = children::tell_what_was_left(engine).await?;
+    groups::admit_all(engine).await?;
+    let unmatched = inbox::match_unmatched(engine).await?;
+    if runs + ended + unmatched > 0 {
+        tracing::info!(runs, events = unmatched, "took over what the last process left");
+    }
+    Ok(())
+}
+
+/// Tells every run that owed work of the restart. What they owe now.
+async fn tell_all(engine: &Engine) -> Result<Vec<(RunId, BTreeSet<Command>)>, Error> {
+    let mut taken_over = Vec::new();
     let mut before = None;
-    let mut taken_over = 0_usize;
     loop {
         let query = RunQuery { working: true, before: before.clone(), limit: RUNS_PER_PAGE, ..RunQuery::default() };
         let heads = engine.inner.read(move |store| store.runs(&query)).await?;
         let last_page = heads.len() < RUNS_PER_PAGE;
         before = heads.last().map(|head| head.run.clone());
         for head in heads {
-            // What the turn itself issues is among what is outstanding after it, and is set off once.
             match engine.turn_quietly(&head.run, Input::Restarted).await {
-                Ok(done) => {
-                    engine.set_off(&head.run, &outstanding(&done.state));
-                    taken_over += 1;
-                }
+                // What the turn itself issues is among what is outstanding after it, and is set off once.
+                Ok(done) => taken_over.push((head.run, outstanding(&done.state))),
                 Err(error @ Error::Store(_)) => return Err(error),
                 // One run that cannot go on does not keep all others from it.
                 Err(error) => {
@@ -30,14 +48,7 @@ pub(crate) async fn recover(engine: &Engine) -> Result<(), Error> {
             }
         }
         if last_page {
-            break;
+            return Ok(taken_over);
         }
     }
-    let ended = children::tell_what_was_left(engine).await?;
-    groups::admit_all(engine).await?;
-    let unmatched = inbox::match_unmatched(engine).await?;
-    if taken_over + ended + unmatched > 0 {
-        tracing::info!(runs = taken_over, events = unmatched, "took over what the last process left");
-    }
-    Ok(())
 }

@@ -11,6 +11,7 @@ use engross_core::{
 use engross_store::{Commit, CommitError, Conflict, RunHead, StoredPlan, Timer, WaitRow, Write};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::Mutex as AsyncMutex;
 
 /// A run that something is happening to: its state as last committed, or nothing yet.
@@ -116,8 +117,11 @@ impl Engine {
                     Ok(Begun::New(done))
                 }
                 Err(CommitError::Conflict(Conflict::KeyTaken { holder })) => Ok(Begun::Attached(holder)),
-                // Its id is that of a firing, whose run somebody else has started.
-                Err(CommitError::Conflict(Conflict::Sequence { .. })) => Ok(Begun::Attached(run.clone())),
+                // Its id is that of a firing or of a step, whose run somebody else has started, perhaps so long ago that it is
+                // in the archive.
+                Err(CommitError::Conflict(Conflict::Sequence { .. } | Conflict::Archived)) => {
+                    Ok(Begun::Attached(run.clone()))
+                }
                 Err(error) => Err(not_written(error)),
             }
         })
@@ -184,8 +188,12 @@ impl Engine {
         }
     }
 
-    /// What others are waiting for of a run that has just ended.
+    /// What others are waiting for of a run that has just ended. While runs are taken over nobody may go on; recovery tells
+    /// all of it afterwards.
     fn let_go(&self, state: &Arc<RunState>) {
+        if self.inner.taking_over.load(Ordering::SeqCst) {
+            return;
+        }
         dispatch::tell_of_the_end(self.clone(), state.clone());
         if let Some(group) = groups::name(state) {
             dispatch::admit(self.clone(), group);
@@ -215,6 +223,7 @@ pub(crate) async fn to_the_end<T: Send + 'static>(
 pub(crate) fn not_written(error: CommitError) -> Error {
     match error {
         CommitError::Store(why) => Error::BadRequest(why),
+        CommitError::Conflict(Conflict::KeyTaken { holder }) => Error::KeyTaken(holder),
         CommitError::Conflict(_) | CommitError::Stopped(_) => Error::Store(error.to_string()),
     }
 }

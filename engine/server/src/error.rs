@@ -60,15 +60,35 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let status = match &error {
             Error::NoRun(_) | Error::Rejected(Rejection::UnknownStep(_)) => StatusCode::NOT_FOUND,
+            Error::Rejected(Rejection::Refused(refusal)) if refusal.is_stale() => StatusCode::CONFLICT,
             Error::Rejected(Rejection::Refused(_)) => StatusCode::FORBIDDEN,
             Error::Rejected(Rejection::Template(_)) | Error::Invalid(_) | Error::Inputs(_) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            Error::Rejected(_) => StatusCode::CONFLICT,
+            Error::Rejected(_) | Error::KeyTaken(_) => StatusCode::CONFLICT,
             Error::BadRequest(_) => StatusCode::BAD_REQUEST,
             Error::Store(_) | Error::Damaged(_) | Error::Plan(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         };
-        Self::new(status, error.code(), error.to_string()).details(error.details())
+        let answer = Self::new(status, error.code(), error.to_string()).details(error.details());
+        match &error {
+            Error::KeyTaken(holder) => answer.hint(format!(
+                "look at it with `engross runs show {holder}`; this run can go on when that one has come to nothing"
+            )),
+            _ => answer,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_another_run_holds_is_a_conflict_that_names_it() {
+        let answer = ApiError::from(Error::KeyTaken("run-7".into()));
+        assert_eq!((answer.status, answer.code), (StatusCode::CONFLICT, "key_taken"));
+        assert_eq!(answer.details, json!({ "holder": "run-7" }));
+        assert!(answer.hint.unwrap_or_default().contains("engross runs show run-7"));
     }
 }

@@ -6,8 +6,9 @@ use super::{Armed, EVENT_REQUESTER, Progress};
 use crate::Error;
 use crate::engine::Engine;
 use engross_compiler::TriggerKind;
-use engross_core::{ReceivedEvent, RunId, Subscription, Template};
-use engross_store::InboxEntry;
+use engross_core::{ReceivedEvent, RunId, Subscription, Template, Timestamp};
+use engross_store::{InboxEntry, Store};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -76,6 +77,49 @@ fn is_wanted(engine: &Engine, condition: Option<&Template>, scope: &Value) -> Re
     }
 }
 
+/// Where it is kept which run an event has started, so that the same event, when it comes again after the inbox has forgotten
+/// it, starts no other.
+const RAN: &str = "event-ran/";
+
+/// The first digits of what stands behind [`RAN`], so that all marks can be read in portions.
+pub(crate) const RAN_PORTIONS: std::ops::RangeInclusive<u8> = 0..=u8::MAX;
+
+/// Which run an event has started. An on-disk form.
+#[derive(Serialize, Deserialize)]
+struct Ran {
+    run: RunId,
+    /// When the event was received.
+    at: Timestamp,
+}
+
+/// The names of a portion's marks of events that were received before a time, and whose run is not in the store any more.
+pub(crate) fn ran_before(store: &dyn Store, portion: u8, before: Timestamp) -> engross_store::Result<Vec<String>> {
+    let marks = store.marks(&format!("{RAN}{portion:02x}"))?;
+    let mut old = Vec::new();
+    for (name, value) in marks {
+        if let Ok(Ran { run, at }) = Ran::deserialize(&value)
+            && at < before
+            && store.head(&run)?.is_none()
+        {
+            old.push(name);
+        }
+    }
+    Ok(old)
+}
+
+/// The run of this event, by its id: what it is called is kept before it is started.
+async fn run_of_id(engine: &Engine, armed: &Armed, event: &ReceivedEvent, own: RunId) -> Result<RunId, Error> {
+    let what = format!("{}\n{}\n{}", armed.workflow(), armed.trigger.name, event.id);
+    let name = format!("{RAN}{}", hex::encode(Sha256::digest(what)));
+    let wanted = name.clone();
+    let kept = engine.inner.read(move |store| store.mark(&wanted)).await?;
+    if let Some(Ok(ran)) = kept.as_ref().map(Ran::deserialize) {
+        return Ok(ran.run);
+    }
+    write(engine, name, Some(json!(Ran { run: own.clone(), at: event.received_at }))).await?;
+    Ok(own)
+}
+
 /// The run of this event. Where the author says what tells one event from another, the first event of an `id` gives its run a
 /// name, which is kept under the id before the run is started.
 async fn run_of(
@@ -86,7 +130,7 @@ async fn run_of(
     scope: &Value,
 ) -> Result<Result<RunId, String>, Error> {
     let own = firing::run_id(armed.workflow(), &armed.trigger.name, event.id.as_str(), event.received_at);
-    let Some(template) = id else { return Ok(Ok(own)) };
+    let Some(template) = id else { return run_of_id(engine, armed, event, own).await.map(Ok) };
     let value = match engine.inner.evaluator.evaluate(template, scope) {
         Ok(Value::Null) => return Ok(Err("its `id` is null".to_string())),
         Ok(Value::String(text)) => text,

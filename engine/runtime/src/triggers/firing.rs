@@ -6,6 +6,8 @@ use crate::engine::Engine;
 use crate::turn::Begun;
 use engross_compiler::validate_inputs;
 use engross_core::{Input, Person, RunId, StartRequest, Timestamp};
+use engross_store::Store;
+use engross_store::archive::is_archived;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -32,11 +34,14 @@ pub(crate) fn run_id(workflow: &str, trigger: &str, what: &str, at: Timestamp) -
     RunId::new(uuid::Builder::from_unix_timestamp_millis(ms, &bits).into_uuid().to_string())
 }
 
-/// Whether a run is there, and if so whether it is over.
+/// Whether a run is there, and if so whether it is over. One that has left for the archive is both.
 pub(super) async fn is_over(engine: &Engine, run: &RunId) -> Result<Option<bool>, Error> {
     let run = run.clone();
-    let head = engine.inner.read(move |store| store.head(&run)).await?;
-    Ok(head.map(|head| head.status.is_over()))
+    let look = move |store: &dyn Store| match store.head(&run)? {
+        Some(head) => Ok(Some(head.status.is_over())),
+        None => Ok(is_archived(store, &run)?.then_some(true)),
+    };
+    engine.inner.read(look).await
 }
 
 /// Starts the run of a firing, unless it is there.

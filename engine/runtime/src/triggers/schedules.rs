@@ -7,7 +7,7 @@ use super::firing::{self, Fired};
 use super::{Armed, Known, Progress, Registered, SCHEDULE_REQUESTER};
 use crate::Error;
 use crate::engine::Engine;
-use crate::limits::{QUEUED_FIRINGS_MAX, SWEEP_MS_MAX};
+use crate::limits::{CLOCK_BACK_MS_SAID, QUEUED_FIRINGS_MAX, SWEEP_MS_MAX};
 use engross_compiler::TriggerKind;
 use engross_core::{Event, RunId, Timestamp};
 use engross_schedule::{CatchUp, Overlap, Schedule};
@@ -40,7 +40,7 @@ pub(crate) async fn keep(engine: Engine) {
                 Awaited::default()
             }
         };
-        let now = engine.inner.clock.now();
+        let now = engine.inner.clock.wall();
         let pause = awaited.next.map_or(SWEEP_MS_MAX, |next| next.ms_since(now).min(SWEEP_MS_MAX));
         let ended = async {
             loop {
@@ -88,7 +88,7 @@ pub(super) async fn tick(engine: &Engine) -> Result<Awaited, Error> {
                 continue;
             }
         }
-        let now = engine.inner.clock.now();
+        let now = engine.inner.clock.wall();
         let next = turn.schedule.next_after(turn.progress.cursor.unwrap_or(now).max(now));
         awaited.next = [awaited.next, next].into_iter().flatten().min();
         if !turn.progress.queued.is_empty() {
@@ -121,7 +121,7 @@ async fn forget_vanished(engine: &Engine, registered: &Registered, known: &mut K
 /// waited for a run's end: those keep their turn.
 async fn load(engine: &Engine, armed: &Armed, mark: &str, overlap: Overlap) -> Result<Progress, Error> {
     let name = mark.to_string();
-    let now = engine.inner.clock.now();
+    let now = engine.inner.clock.wall();
     let kept = match engine.inner.read(move |store| store.mark(&name)).await?.map(serde_json::from_value::<Progress>) {
         Some(Ok(progress)) => Some(progress),
         Some(Err(error)) => {
@@ -135,6 +135,7 @@ async fn load(engine: &Engine, armed: &Armed, mark: &str, overlap: Overlap) -> R
         save(engine, mark, &progress).await?;
         return Ok(progress);
     };
+    not_from_the_future(&mut progress, mark, now);
     if overlap == Overlap::Queue || progress.queued.is_empty() {
         return Ok(progress);
     }
@@ -150,6 +151,16 @@ async fn load(engine: &Engine, armed: &Armed, mark: &str, overlap: Overlap) -> R
     }
     save(engine, mark, &progress).await?;
     Ok(progress)
+}
+
+/// Takes back how far a schedule has come, where the clock was fast when it came there: else nothing would fire until the
+/// clock is there again. Whatever has its run by then is not started again, since the run's id is made of the firing.
+fn not_from_the_future(progress: &mut Progress, mark: &str, now: Timestamp) {
+    let ahead_ms = progress.cursor.map_or(0, |cursor| cursor.ms_since(now));
+    if ahead_ms > CLOCK_BACK_MS_SAID {
+        tracing::warn!(mark, ahead_s = ahead_ms / 1000, "the schedule was ahead of the clock, and goes on from now");
+        progress.cursor = Some(now);
+    }
 }
 
 fn run_of(armed: &Armed, at: Timestamp) -> RunId {
@@ -170,7 +181,8 @@ struct Turn<'t> {
 impl Turn<'_> {
     async fn run(&mut self) -> Result<(), Error> {
         loop {
-            let now = self.engine.inner.clock.now();
+            let now = self.engine.inner.clock.wall();
+            not_from_the_future(&mut self.progress, self.mark, now);
             let due = self.schedule.due(self.progress.cursor, now, self.catch_up);
             if let Some(newest) = due.last() {
                 self.progress.cursor = Some(*newest);

@@ -61,7 +61,7 @@ impl Engine {
     /// The store.
     pub async fn triggers(&self) -> Result<Vec<TriggerView>, Error> {
         let registered = self.inner.triggers.registered();
-        let now = self.inner.clock.now();
+        let now = self.inner.clock.wall();
         let mut views = Vec::with_capacity(registered.armed.len());
         for armed in &registered.armed {
             let mut view = TriggerView::of(armed.workflow(), &armed.trigger, now);

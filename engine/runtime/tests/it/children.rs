@@ -1,11 +1,13 @@
 //! Runs that steps of other runs start: found again, waited for, told of, and given up with whoever wanted them.
 
+use crate::housekeeping::keep_house;
 use crate::lab::{Answer, Ask, Gate};
-use crate::world::{World, outcome_of};
-use engross_core::{ErrorClass, Person, RunId, RunStatus, StepError};
-use engross_runtime::{RunView, StartOptions, WorkflowFiles};
+use crate::world::{World, named, outcome_of, question, state_of};
+use engross_core::{ErrorClass, Person, RunId, RunStatus, StepError, Verdict};
+use engross_runtime::{RunView, StartOptions, Word, WorkflowFiles};
 use engross_source::SourceFile;
-use engross_store::{RunQuery, Store};
+use engross_store::archive::{Archive, IN_ARCHIVE_MARKS};
+use engross_store::{RunQuery, Store, Write};
 use serde_json::json;
 
 /// The workflow that the others start.
@@ -106,4 +108,114 @@ async fn its_failure_is_the_steps_failure() {
     let view = world.until_over(&run).await;
     assert_eq!((view.status, outcome_of(&view, "sub")), (RunStatus::Failed, "failed"));
     assert!(view.problem.unwrap().message.contains("no such party"));
+}
+
+const DAY: i64 = 24 * 3600 * 1000;
+
+/// A run whose step is an incident because the run that it started has failed.
+async fn failed_child(world: &World) -> (RunId, RunId) {
+    let refused = StepError::new(ErrorClass::Invalid, "http_400", "no such party");
+    world.lab.on("work", Ask::Execute, [Answer::Fails(refused)]);
+    let parent = "steps: { sub: { uses: workflow, with: { name: child }, on_error: incident } }\noutputs: {}";
+    let run = start(world, parent, CHILD).await;
+    world.until_step(&run, "sub", "incident").await;
+    let child = child_of(world, &run).await.id;
+    (run, child)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_not_archived_while_the_run_that_wanted_it_is_open() {
+    let (world, dir) = (World::new().await, tempfile::tempdir().unwrap());
+    let (run, child) = failed_child(&world).await;
+    world.pass(91 * DAY);
+    keep_house(&world, dir.path(), 0).await;
+    assert!(world.store.head(&child).unwrap().is_some());
+    world.engine.cancel(&run, Person::new("ada@acme.example"), None).await.unwrap();
+    world.until_over(&run).await;
+    world.engine.tidy().await.unwrap();
+    assert_eq!(world.store.head(&child).unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_in_the_archive_is_found_there_and_not_started_again() {
+    let (world, dir) = (World::new().await, tempfile::tempdir().unwrap());
+    let (run, child) = failed_child(&world).await;
+    keep_house(&world, dir.path(), 0).await;
+    // As a version did that did not look for the run that wanted it.
+    let archive = Archive::local(dir.path()).unwrap();
+    archive.keep(std::sync::Arc::new(world.store.clone()), &child, "engross test", world.now()).await.unwrap().unwrap();
+    let mark =
+        Write::Mark { name: format!("{IN_ARCHIVE_MARKS}{child}"), value: Some(json!({ "seq": 1, "updated_at": 1 })) };
+    assert_eq!(world.store.write(&[mark, Write::Remove(child.clone())]).unwrap(), [Ok(()), Ok(())]);
+    let word = Word { by: Person::new("ada@acme.example"), attempt: None, comment: None };
+    world.engine.retry(&run, &"sub".into(), word).await.unwrap();
+    let parked = || world.facts(&run, "sub").iter().filter(|fact| *fact == "step_parked").count();
+    let view = world.until(&run, |view| parked() == 2 && state_of(view, "sub") == "incident").await;
+    assert!(format!("{view:?}").contains("no such party"), "{view:#?}");
+    assert_eq!(world.store.head(&child).unwrap(), None);
+    assert_eq!(world.lab.count("work", Ask::Execute), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_stays_for_an_older_run_behind_one_whose_id_is_earlier() {
+    let (world, dir) = (World::new().await, tempfile::tempdir().unwrap());
+    world.lab.on("ask", Ask::Execute, [Answer::Parks(question(1, None))]);
+    world.lab.on("won", Ask::Execute, [Answer::Parks(named("crm/won", &[]))]);
+    let parent =
+        "steps: { ask: { uses: gate }, sub: { uses: workflow, with: { name: child }, needs: [ask] } }\noutputs: {}";
+    let run = start(&world, parent, "steps: { won: { uses: await_event } }\noutputs: {}").await;
+    world.until_step(&run, "ask", "waiting").await;
+    world.engine.send_event("news", Some("1"), json!({})).await.unwrap();
+    let settled = async {
+        while world.store.settled(world.now().plus_ms(1), 9).unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::lab::PATIENCE, settled).await.unwrap();
+    world.pass(40 * DAY);
+    world.decide(&run, "lena", Verdict::Approve).await.unwrap();
+    world.until_parked(&run, "sub").await;
+    let child = child_of(&world, &run).await.id;
+    assert!(child < run);
+    world.until_parked(&child, "won").await;
+    keep_house(&world, dir.path(), 0).await;
+    assert_eq!(world.store.all_events(None, 9).unwrap().len(), 1);
+}
+
+/// Many runs are taken over between the one that goes on at once and the one that this sets off.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_that_was_taken_over_sets_off_is_not_taken_for_what_was_left() {
+    let world = World::new().await;
+    let gate = Gate::new();
+    world.lab.on("work", Ask::Execute, [Answer::Hangs]);
+    world.lab.on("slow", Ask::Execute, [Answer::Hangs]);
+    let wanting = r#"
+steps:
+  sub: { uses: workflow, with: { name: child, key: k } }
+  next: { uses: acme/fax, needs: [sub] }
+  slow: { uses: local }
+"#;
+    const WANTED: &str = "steps: { work: { uses: local } }";
+    // The oldest run, which is taken over last.
+    world.lab.on("ask", Ask::Execute, [Answer::Parks(question(1, None))]);
+    let held = wanting.replace("sub: {", "ask: { uses: gate }\n  sub: { needs: [ask],");
+    let run = start(&world, &held, WANTED).await;
+    world.until_step(&run, "ask", "waiting").await;
+    // So many the connection allows at once; the others are in its queue.
+    world.lab.on("filler", Ask::Execute, (0..100).map(|_| Answer::Hangs));
+    for _ in 0..500 {
+        world.start("steps: { filler: { uses: acme/get } }").await;
+    }
+    let file = SourceFile::new("child.yaml", &format!("schema: engross/v1\nname: child\n{WANTED}"));
+    let how = StartOptions { requester: Person::new("ada@acme.example"), key: Some("k".to_string()) };
+    let wanted = world.engine.start_run(world.engine.compile(&file).unwrap(), &file, json!({}), how).await.unwrap().run;
+    world.lab.until_called("work", Ask::Execute, 1).await;
+    world.decide(&run, "lena", Verdict::Approve).await.unwrap();
+    world.until_parked(&run, "sub").await;
+    world.lab.on("next", Ask::Execute, [Answer::After(gate.clone(), Box::new(Answer::Done(json!({}))))]);
+    let world = world.crash().await;
+    gate.open();
+    assert_eq!(world.until_over(&wanted).await.status, RunStatus::Succeeded);
+    assert_eq!(world.until_over(&run).await.status, RunStatus::Succeeded);
+    assert_eq!(world.lab.count("next", Ask::Execute), 1);
 }

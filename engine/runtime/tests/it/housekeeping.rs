@@ -3,9 +3,9 @@
 use crate::lab::{Answer, Ask, Lab};
 use crate::world::{CountedIds, NoFiles, TestClock, World, connection, question};
 use engross_compiler::TeraEvaluator;
-use engross_core::{RunId, RunStatus, Timestamp, Verdict};
+use engross_core::{ErrorClass, RunId, RunStatus, StepError, Timestamp, Verdict};
 use engross_runtime::housekeeping::{Compacted, Housekeeping, Maintenance, Retention, Tidied};
-use engross_runtime::{Engine, Error, Options, StartOptions};
+use engross_runtime::{Engine, Error, Options, StartOptions, Word};
 use engross_source::SourceFile;
 use engross_store::archive::Archive;
 use engross_store::{Committer, Holder, MemoryStore, RunQuery, SledStore, Store, backup};
@@ -34,7 +34,7 @@ impl Maintenance for Wanting {
 }
 
 /// Keeps house in this world. One whole round has been made when this returns; the engine's own first one may still be under way.
-async fn keep_house(world: &World, dir: &std::path::Path, wanting: u64) -> Tidied {
+pub(crate) async fn keep_house(world: &World, dir: &std::path::Path, wanting: u64) -> Tidied {
     let days = |n: u64| Some(n * 24 * 3600 * 1000);
     world.engine.keep_house(Housekeeping {
         archive: Some(Archive::local(dir).unwrap()),
@@ -125,6 +125,21 @@ async fn a_store_that_wants_it_is_compacted() {
     keep_house(&world, dir.path(), 3).await;
     while world.engine.tidy().await.unwrap().compacted {}
     assert_eq!(world.engine.tidy().await.unwrap(), Tidied::default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_key_another_one_has_taken_is_not_opened_again() {
+    let world = World::new().await;
+    let refused = StepError::new(ErrorClass::Invalid, "http_400", "no such party");
+    world.lab.on("a", Ask::Execute, [Answer::Fails(refused), Answer::Hangs]);
+    let failed = world.try_start(KEYED, json!({ "who": "acme" }), None).await.unwrap().run;
+    assert_eq!(world.until_over(&failed).await.status, RunStatus::Failed);
+    let other = world.try_start(KEYED, json!({ "who": "acme" }), None).await.unwrap().run;
+    let word = Word { by: "ada@acme.example".into(), attempt: None, comment: None };
+    let error = world.engine.rerun(&failed, &"a".into(), true, word).await.unwrap_err();
+    assert!(matches!(&error, Error::KeyTaken(holder) if *holder == other), "{error}");
+    assert_eq!((error.code(), error.details()), ("key_taken", json!({ "holder": other })));
+    assert_eq!(world.engine.run(&failed).await.unwrap().status, RunStatus::Failed);
 }
 
 /// A world of two archived runs, of which the second holds no key, and where the archive is.

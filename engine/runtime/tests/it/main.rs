@@ -13,6 +13,7 @@ mod approvals;
 mod attempts;
 mod chains;
 mod children;
+mod clock;
 mod crash_points;
 mod crashes;
 mod events;

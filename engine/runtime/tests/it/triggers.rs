@@ -1,5 +1,6 @@
 //! Schedules and events that start runs: once each, whatever the clock, the engine and the sender do.
 
+use crate::housekeeping::keep_house;
 use crate::lab::{Answer, Ask, Gate};
 use crate::world::World;
 use engross_core::{RunId, RunStatus};
@@ -354,4 +355,88 @@ async fn a_firing_knows_the_one_before_it_that_started_a_run() {
         world.until_over(runs(&world).last().unwrap()).await;
     }
     assert_eq!(inputs(&world, "since"), ["ever", "2023-11-14T23:00:00.000Z", "2023-11-15T00:00:00.000Z"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_goes_on_after_a_clock_that_was_fast_and_starts_nothing_twice() {
+    for restart in [false, true] {
+        let workflow = hourly(", overlap: allow");
+        let mut world = world(&workflow).await;
+        pass(&world, 3 * HOUR).await;
+        assert_eq!(hours(&world), ["2023-11-15T01:00"]);
+        if restart {
+            world.engine.stop();
+            world.pass(-3 * HOUR);
+            world = world.crash_with(&[&workflow]).await;
+            world.engine.tend_schedules().await.unwrap();
+        } else {
+            pass(&world, -3 * HOUR).await;
+        }
+        let next = world.engine.triggers().await.unwrap().remove(0).next;
+        assert_eq!(next.as_deref(), Some("2023-11-14T23:00:00.000Z"), "restart: {restart}");
+        for _ in 0..3 {
+            pass(&world, HOUR).await;
+        }
+        assert_eq!(hours(&world), ["23:00", "2023-11-15T00:00", "2023-11-15T01:00"], "restart: {restart}");
+        world.until_over(runs(&world).last().unwrap()).await;
+        pass(&world, HOUR).await;
+        assert_eq!(runs(&world).len(), 4);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_whose_run_is_in_the_archive_starts_no_other() {
+    let (world, dir) = (world(&on_won(", id: \"{{ event.data.number }}\"")).await, tempfile::tempdir().unwrap());
+    send(&world, "e1", json!({ "number": 7, "name": "Acme" })).await;
+    let run = the_run(&world).await.id;
+    world.pass(91 * 24 * HOUR);
+    keep_house(&world, dir.path(), 0).await;
+    assert_eq!(runs(&world), []);
+    send(&world, "e2", json!({ "number": 7, "name": "Acme" })).await;
+    assert_eq!(runs(&world), []);
+    assert_eq!(world.lab.count("work", Ask::Execute), 1);
+    let view = world.engine.triggers().await.unwrap().remove(0);
+    assert_eq!((view.last_run, view.note), (Some(run), None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_firing_whose_run_is_in_the_archive_is_done() {
+    let workflow = hourly("");
+    let (world, dir) = (world(&workflow).await, tempfile::tempdir().unwrap());
+    let (name, before) = mark(&world);
+    pass(&world, HOUR).await;
+    let first = runs(&world).remove(0);
+    world.until_over(&first).await;
+    pass(&world, 91 * 24 * HOUR).await;
+    keep_house(&world, dir.path(), 0).await;
+    let left = runs(&world);
+    assert_eq!((left.len(), left.contains(&first)), (1, false));
+    world.until_over(&left[0]).await;
+    world.engine.stop();
+    world.pass(-91 * 24 * HOUR);
+    world.store.write(&[Write::Mark { name, value: Some(before) }]).unwrap().remove(0).unwrap();
+    let world = world.crash_with(&[&workflow]).await;
+    world.engine.tend_schedules().await.unwrap();
+    assert_eq!((runs(&world), world.lab.count("work", Ask::Execute)), (left, 2));
+    assert_eq!(mark(&world).1["last_run"], first.as_str());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_comes_again_when_the_inbox_has_forgotten_it_starts_no_other_run() {
+    let (world, dir) = (world(&on_won("")).await, tempfile::tempdir().unwrap());
+    let marks = |world: &World| world.store.marks("event-ran/").unwrap().len();
+    send(&world, "e1", json!({ "name": "Acme" })).await;
+    the_run(&world).await;
+    world.pass(40 * 24 * HOUR);
+    keep_house(&world, dir.path(), 0).await;
+    assert_eq!(world.store.all_events(None, 9).unwrap(), []);
+    let again = world.engine.send_event("crm/won", Some("e1"), json!({ "name": "Acme" })).await.unwrap();
+    assert!(!again.duplicate);
+    settle(&world).await;
+    the_run(&world).await;
+    assert_eq!((world.lab.count("work", Ask::Execute), marks(&world)), (1, 1));
+    // What has started a run is known as long as the run is in the store, and not for ever.
+    world.pass(51 * 24 * HOUR);
+    world.engine.tidy().await.unwrap();
+    assert_eq!((runs(&world), marks(&world)), (vec![], 0));
 }
