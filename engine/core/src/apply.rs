@@ -4,8 +4,8 @@
 //! journal's integrity, so what is left is a journal written by a newer version, whose facts must not stop an older reader.
 
 use crate::{
-    Cancellation, Event, EventId, Intents, OnEvent, Record, RecordHash, RunState, RunStatus, StepId, StepState,
-    Timestamp, Wait, WaitKind,
+    Cancellation, Child, EffectState, Event, EventId, Intents, OnEvent, PlanStep, Record, RecordHash, RunState,
+    RunStatus, StepId, StepState, Timestamp, Wait, WaitKind,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,7 +88,9 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
         }
         Event::StepCompleted { step, outcome, outputs, error, .. } => {
             let (outcome, outputs, error) = (outcome.clone(), Arc::new(outputs.clone()), error.clone());
-            state.steps.insert(step.clone(), StepState::Completed { outcome, outputs, error, at });
+            // Whoever folds a record counts its number on afterwards.
+            let seq = state.seq.saturating_add(1);
+            state.steps.insert(step.clone(), StepState::Completed { outcome, outputs, error, at, seq });
         }
         Event::StepSkipped { step, reason } => {
             state.steps.insert(step.clone(), StepState::Skipped { reason: reason.clone(), at });
@@ -109,9 +111,12 @@ pub fn apply(state: &mut RunState, at: Timestamp, event: &Event) {
         }
         Event::StepParked { step, wait } => {
             let looks = state.past.get(step).map_or(0, |past| past.looks);
-            if let Some(StepState::Running { input, .. }) = state.steps.get(step) {
-                let input = input.clone();
+            if let Some(input) = state.steps.get(step).and_then(input_to_wait_with) {
                 state.steps.insert(step.clone(), parked(input, at, wait, looks));
+                if let WaitKind::Run { run, owned } = &wait.kind {
+                    let child = Child { run: run.clone(), owned: *owned };
+                    state.past.entry(step.clone()).or_default().child = Some(child);
+                }
             }
         }
         Event::EffectIntended { step, .. }
@@ -176,18 +181,47 @@ fn apply_to_run(state: &mut RunState, event: &Event) {
             state.queued = state.queued || (state.group.is_some() && state.status.is_over());
             (state.status, state.cancel, state.problem) = (RunStatus::Running, None, None);
             (state.outputs, state.deadline) = (Value::Null, *deadline);
-            for step in steps {
-                state.items.remove(step);
-                let made = match state.steps.remove(step) {
-                    None | Some(StepState::Skipped { .. }) => 0,
-                    Some(old) => attempts(&old).max(1),
+            // For what a step is done stays known until it is told anew: what was done for an item can be undone until then.
+            let left: Vec<(bool, bool)> = steps.iter().map(|step| leaves_behind(state, step)).collect();
+            for (step, (done, maybe_done)) in steps.iter().zip(left) {
+                let (made, looks) = match state.steps.remove(step) {
+                    None | Some(StepState::Skipped { .. }) => (0, 0),
+                    Some(StepState::Waiting { wakes, .. }) => (1, wakes),
+                    Some(old) => (attempts(&old).max(1), 0),
                 };
                 let past = state.past.entry(step.clone()).or_default();
                 past.epoch = past.epoch.saturating_add(1);
-                past.attempts = past.attempts.max(made);
+                (past.attempts, past.looks) = (past.attempts.max(made), past.looks.max(looks));
+                (past.done, past.maybe_done) = (past.done || done, past.maybe_done || maybe_done);
+                past.child = None;
             }
         }
         _ => {}
+    }
+}
+
+/// What a step that is run again leaves behind: whether something of it is done and not undone, and whether something of it
+/// may be.
+fn leaves_behind(state: &RunState, step: &StepId) -> (bool, bool) {
+    let well = |state: &StepState| state.outcome().is_some_and(|outcome| outcome.as_str() != "failed");
+    let undone = || state.steps.get(&PlanStep::undoing(step)).is_some_and(well);
+    match state.steps.get(step) {
+        Some(old @ StepState::Completed { error, .. }) => {
+            let unknown = error.as_ref().is_some_and(|error| error.effect == EffectState::Unknown);
+            (well(old) && !undone(), !well(old) && unknown)
+        }
+        Some(old) => (false, old.maybe_done()),
+        None => (false, false),
+    }
+}
+
+/// What a step got that is to wait now: its attempt ended in a wait, or what it has waited for is waited for once more.
+fn input_to_wait_with(state: &StepState) -> Option<Arc<Value>> {
+    match state {
+        StepState::Running { input, .. }
+        | StepState::BackingOff { input, .. }
+        | StepState::Incident { input: Some(input), .. } => Some(input.clone()),
+        _ => None,
     }
 }
 
@@ -212,9 +246,15 @@ fn scheduled(
     }
 }
 
-/// The numbers of attempts and looks are counted on when a step goes on to something else. A step without an entry has made
+/// The numbers of attempts, looks and rounds are counted on when a step goes on to something else. A step without an entry has made
 /// one attempt at most, and no look.
 fn remember(state: &mut RunState, event: &Event) {
+    if let Event::StepParked { step, wait: Wait { kind: WaitKind::Approval(_), .. } }
+    | Event::ApprovalReset { step, .. } = event
+    {
+        let past = state.past.entry(step.clone()).or_default();
+        past.rounds = past.rounds.saturating_add(1);
+    }
     let step = match event {
         Event::StepCompleted { step, .. }
         | Event::StepCancelled { step }

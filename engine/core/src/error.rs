@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// The code of the failure of a step that was to find the run it may have started, and found that there is none: nothing came
+/// of any attempt.
+pub const NOT_STARTED: &str = "not_started";
+
 /// The failure of one attempt of a step, in the words of whoever refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepError {

@@ -110,7 +110,8 @@ pub enum Event {
         /// The step.
         step: StepId,
     },
-    /// The step waits for the world. Accepted by running steps.
+    /// The step waits for the world. Accepted by running steps; and, when the run is given up, by those that have an incident
+    /// or try again later, for the run that they waited for before.
     StepParked {
         /// The step.
         step: StepId,

@@ -3,6 +3,7 @@
 use crate::{Decision, EventId, OutcomeName, Parent, Person, RunId, StepError, StepId, TimerId, Timestamp, Wait};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// One thing the world tells a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,6 +119,9 @@ pub enum Input {
         by: Person,
         /// Whether effects that happened, or may have happened, may happen once more.
         effects_again: bool,
+        /// Those of the runs of [`RunState::owned_child`](crate::RunState::owned_child) that are not over. What somebody had
+        /// run again in one of them, this run was not told.
+        going_on: BTreeSet<RunId>,
         /// Why, in their words.
         comment: Option<String>,
     },

@@ -34,7 +34,7 @@ pub use advance::{Context, Rejection, Turn, advance};
 pub use apply::{apply, fold};
 pub use approval::{Approval, Asked, Decision, Delegation, Escalation, Refusal, Remind, Stage, Verdict};
 pub use command::{Command, TimerId, TimerKind};
-pub use error::{EffectState, ErrorClass, Fault, StepError};
+pub use error::{EffectState, ErrorClass, Fault, NOT_STARTED, StepError};
 pub use event::{Event, JOURNAL_VERSION, Record, ResolvedBy, SkipReason};
 pub use expr::{EvalError, Evaluate, Expr, Template};
 pub use hash::RecordHash;
@@ -51,7 +51,7 @@ pub use size::{Oversize, check_size};
 pub use span::{SPAN_PATTERN, SpanError, parse_span};
 pub use spec::{EffectClass, OutcomeKind, OutcomeSpec, StepKind, StepSpec};
 pub use state::{
-    Cancellation, Ending, Group, Intents, Item, Parent, Past, Problem, RunState, RunStatus, StepState, Summary,
+    Cancellation, Child, Ending, Group, Intents, Item, Parent, Past, Problem, RunState, RunStatus, StepState, Summary,
 };
 pub use time::Timestamp;
 pub use wait::{Deadline, OnEvent, Subscription, Wait, WaitKind};

@@ -90,15 +90,32 @@ pub struct Item {
 }
 
 /// What is over of a step and still counts: numbers of attempts and looks are never used twice in a run, so that an answer
-/// that comes very late is not taken for another's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// that comes very late is not taken for another's; and what it did is not forgotten when it is run again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Past {
     /// How often a person had the step run again.
     pub epoch: u32,
+    /// The last round in which people were asked; each park and each reset of an approval is one.
+    pub rounds: u32,
     /// The last attempt of the epochs before.
     pub attempts: u32,
     /// The last look of the waits before.
     pub looks: u32,
+    /// The run that it has waited for since it was last run again.
+    pub child: Option<Child>,
+    /// Whether it ended, before a person had it run again, with something done that nothing has undone.
+    pub done: bool,
+    /// Whether an effect from before a person had it run again may have happened, and nobody has confirmed it.
+    pub maybe_done: bool,
+}
+
+/// A run that a step of another one waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Child {
+    /// Which.
+    pub run: RunId,
+    /// Whether the step started it, and so ends it when it is given up itself.
+    pub owned: bool,
 }
 
 /// How a run will end that undoes what its steps did.
@@ -291,6 +308,8 @@ pub enum StepState {
         error: Option<StepError>,
         /// When.
         at: Timestamp,
+        /// The number of the record that says so: what ended later has a higher one, whatever the clock said.
+        seq: u64,
     },
     /// It never ran and never will.
     Skipped {
@@ -403,6 +422,18 @@ impl RunState {
     /// The key of a step's effect, as of now.
     pub fn idempotency_key(&self, step: &StepId) -> IdempotencyKey {
         IdempotencyKey::of(&self.run, step, self.past.get(step).map_or(0, |past| past.epoch))
+    }
+
+    /// The run that a step started and ends when it is given up, whether or not that run is over.
+    pub fn owned_child(&self, step: &StepId) -> Option<&RunId> {
+        let child = self.past.get(step)?.child.as_ref()?;
+        child.owned.then_some(&child.run)
+    }
+
+    /// The round in which an approval asks, from 1: no two questions of a step have the same, however often it is reset or run
+    /// again.
+    pub fn round(&self, step: &StepId) -> u32 {
+        self.past.get(step).map_or(1, |past| past.rounds.max(1))
     }
 
     /// Whether a step is pending: it has not begun and may.

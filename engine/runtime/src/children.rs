@@ -10,12 +10,13 @@ use crate::{api, triggers};
 use async_trait::async_trait;
 use engross_compiler::validate_inputs;
 use engross_core::{
-    Completion, ErrorClass, EventId, Input, Parent, Plan, PlanDefinition, ReceivedEvent, RunId, RunState, RunStatus,
-    StartRequest, StepError, StepId, StepState, Subscription, WaitKind,
+    Completion, ErrorClass, EventId, Input, NOT_STARTED, Parent, Plan, PlanDefinition, PlanStep, ReceivedEvent, RunId,
+    RunState, RunStatus, StartRequest, StepError, StepId, StepState, Subscription, WaitKind,
 };
 use engross_step_api::{ChildRun, ChildRuns};
-use engross_store::{StoredPlan, WaitRow};
+use engross_store::{RunHead, Store, StoredPlan, WaitRow};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What the events are called by which runs tell of their end.
@@ -44,10 +45,36 @@ fn ours(error: &Error) -> StepError {
     StepError::new(ErrorClass::Transient, "engine", error.to_string()).maybe_done()
 }
 
+impl OfStep {
+    /// Whether the run that wants the child was given up, also while this attempt was on its way here.
+    async fn is_given_up(&self) -> Result<bool, StepError> {
+        let now = self.engine.current(&self.loaded.state.run).await.map_err(|error| ours(&error))?;
+        Ok(now.state.cancel.is_some() && PlanStep::undone_by(&self.step).is_none())
+    }
+
+    /// The child that an earlier attempt has started, so that it is given up, too. None is started only to be given up: its
+    /// first effect could leave before.
+    async fn find(&self, run: RunId) -> Result<ChildRun, StepError> {
+        match self.engine.known(&run).await {
+            Ok(_) => Ok(ChildRun { run, owned: true }),
+            Err(Error::NoRun(_)) => {
+                let message = format!("`{}` was not started before the run was given up", self.definition.name);
+                Err(StepError::new(ErrorClass::State, NOT_STARTED, message))
+            }
+            Err(error) => Err(ours(&error)),
+        }
+    }
+}
+
 #[async_trait]
 impl ChildRuns for OfStep {
     async fn start(&self, inputs: &Value, key: Option<&str>) -> Result<ChildRun, StepError> {
         let parent = &self.loaded.state;
+        let (name, key_of_step) = (&self.definition.name, parent.idempotency_key(&self.step));
+        let run = triggers::run_id(name, "workflow", key_of_step.as_str(), parent.started_at);
+        if self.is_given_up().await? {
+            return self.find(run).await;
+        }
         let plan = Plan::build(self.definition.clone()).map_err(|error| invalid("no_plan", error.to_string()))?;
         let plan = Arc::new(plan);
         let inputs = validate_inputs(&plan, inputs.clone()).map_err(|problems| {
@@ -55,12 +82,6 @@ impl ChildRuns for OfStep {
             invalid("inputs", format!("the inputs of `{}` do not fit: {}", self.definition.name, problems.join("; ")))
         })?;
         api::asks_by_name(&plan, &parent.requester).map_err(|error| invalid("requester", error.to_string()))?;
-        let run = triggers::run_id(
-            &self.definition.name,
-            "workflow",
-            parent.idempotency_key(&self.step).as_str(),
-            parent.started_at,
-        );
         let request = StartRequest {
             run: run.clone(),
             inputs: inputs.clone(),
@@ -96,6 +117,21 @@ impl ChildRuns for OfStep {
         };
         Ok(completion(&state))
     }
+}
+
+/// Those of the runs that steps of a run have started which are not over: a person may have had one go on again, of which the
+/// run was not told.
+pub(crate) async fn going_on(engine: &Engine, run: &RunId) -> Result<BTreeSet<RunId>, Error> {
+    let state = engine.current(run).await?.state;
+    let children: BTreeSet<RunId> = state.steps.keys().filter_map(|step| state.owned_child(step)).cloned().collect();
+    let heads = move |store: &dyn Store| children.into_iter().map(|child| Ok((store.head(&child)?, child))).collect();
+    let heads: Vec<(Option<RunHead>, RunId)> = engine.inner.read(heads).await?;
+    // A run that is not in the store any more is over, and in the archive.
+    Ok(heads
+        .into_iter()
+        .filter(|(head, _)| head.as_ref().is_some_and(|h| !h.status.is_over()))
+        .map(|(_, id)| id)
+        .collect())
 }
 
 fn completion(state: &RunState) -> Option<Completion> {

@@ -6,10 +6,10 @@
 use crate::api::{bounded, named};
 use crate::engine::Engine;
 use crate::limits::{OUTPUT_PROBLEMS_MAX, RUNS_PER_PAGE};
-use crate::look;
 use crate::turn::Loaded;
 use crate::view::{self, IncidentView, RunView};
 use crate::{Error, Found};
+use crate::{children, look};
 use engross_core::limits::OUTPUT_BYTES_MAX;
 use engross_core::{
     Answer, Completion, Input, OutcomeKind, OutcomeName, Person, Rejection, RunId, StepId, StepState, check_size,
@@ -82,7 +82,8 @@ impl Engine {
     pub async fn rerun(&self, run: &RunId, from: &StepId, effects_again: bool, word: Word) -> Result<RunView, Error> {
         self.spoken(&word)?;
         let Word { by, comment, .. } = word;
-        self.turn(run, Input::Rerun { from: from.clone(), by, effects_again, comment }).await?;
+        let going_on = children::going_on(self, run).await?;
+        self.turn(run, Input::Rerun { from: from.clone(), by, effects_again, going_on, comment }).await?;
         self.run(run).await
     }
 

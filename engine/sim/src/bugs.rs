@@ -52,6 +52,8 @@ pub enum Bug {
     ResetForgotten,
     /// The oldest effect is undone first.
     UndoneInFileOrder,
+    /// What may have happened all the same is not told at the end of a run.
+    LeftUnnamed,
 }
 
 impl Bug {
@@ -79,5 +81,6 @@ impl Bug {
         Self::FiringTwice,
         Self::ResetForgotten,
         Self::UndoneInFileOrder,
+        Self::LeftUnnamed,
     ];
 }

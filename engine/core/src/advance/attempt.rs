@@ -3,8 +3,8 @@
 use super::{Rejection, Work, incident, stale};
 use crate::limits::LOOK_ATTEMPTS_MAX;
 use crate::{
-    Deadline, EffectClass, EffectState, ErrorClass, Event, OutcomeName, ResolvedBy, StepError, StepId, StepResult,
-    StepState, Wait,
+    Deadline, EffectClass, EffectState, ErrorClass, Event, NOT_STARTED, OutcomeName, ResolvedBy, StepError, StepId,
+    StepResult, StepState, Wait, WaitKind,
 };
 use serde_json::Value;
 
@@ -23,9 +23,31 @@ pub(super) fn intending(work: &mut Work<'_>, step: &StepId, attempt: u32) -> Res
         let key = work.state.idempotency_key(step);
         work.emit(Event::EffectIntended { step: step.clone(), attempt, key });
     } else {
-        work.emit(Event::StepCancelled { step: step.clone() });
+        give_up(work, step);
     }
     Ok(())
+}
+
+/// Gives a step up with its run. A run that it started may have been made to go on since it was last looked at: it is given up
+/// first, and its end is waited for.
+pub(super) fn give_up(work: &mut Work<'_>, step: &StepId) {
+    if !waits_for_its_run_again(work, step) {
+        work.emit(Event::StepCancelled { step: step.clone() });
+    }
+}
+
+/// Has a step wait once more for the run that it started. Whether there is one, and its inputs to look with.
+fn waits_for_its_run_again(work: &mut Work<'_>, step: &StepId) -> bool {
+    let Some(run) = work.state.owned_child(step).cloned() else { return false };
+    let can_wait = matches!(
+        work.state.steps.get(step),
+        Some(StepState::Running { .. } | StepState::BackingOff { .. } | StepState::Incident { input: Some(_), .. })
+    );
+    if can_wait {
+        let wait = Wait { kind: WaitKind::Run { run, owned: true }, deadline: None };
+        work.emit(Event::StepParked { step: step.clone(), wait });
+    }
+    can_wait
 }
 
 pub(super) fn finished(
@@ -71,12 +93,19 @@ fn broken(work: &mut Work<'_>, step: &StepId, error: StepError, by: ResolvedBy) 
             let attempt = *attempt;
             work.emit(Event::StepInDoubt { step: step.clone(), attempt, error: error.maybe_done().hint(DOUBT_HINT) });
         }
+        (Some(EffectClass::Idempotent), Some(StepState::Running { .. })) => fail(work, step, error.maybe_done(), by),
         _ => fail(work, step, error, by),
     }
 }
 
 /// Ends a step as failed, or leaves that to a person.
+///
+/// The last refusal of an idempotent step says nothing of an earlier attempt whose answer was lost. A reconcilable step looks
+/// that one up before it acts again.
 pub(super) fn fail(work: &mut Work<'_>, step: &StepId, error: StepError, by: ResolvedBy) {
+    let idempotent = work.context.plan.step(step).is_some_and(|spec| spec.effect == EffectClass::Idempotent);
+    let earlier = matches!(work.state.steps.get(step), Some(StepState::Running { maybe_done: true, .. }));
+    let error = if idempotent && earlier && error.code != NOT_STARTED { error.maybe_done() } else { error };
     incident::raise_or_fail(work, step, error, by);
 }
 
@@ -101,6 +130,11 @@ fn failed(work: &mut Work<'_>, step: &StepId, attempt: u32, error: StepError, ra
     let Some(spec) = work.context.plan.step(step) else { return };
     let Some(StepState::Running { maybe_done, forgiven, deadline, .. }) = work.state.steps.get(step) else { return };
     let doubt = doubtful(spec.effect, *maybe_done, &error);
+    // A run that may have been started, for one that is given up, is found by another attempt and given up as well.
+    let may_have_started = spec.child.is_some()
+        && work.is_given_up(step)
+        && error.code != NOT_STARTED
+        && (*maybe_done || error.effect == EffectState::Unknown);
     let counted = attempt.saturating_sub(*forgiven);
     let pause = spec.retry.pause_ms(counted, &error, random);
     let retry_at = work.now().plus_ms(pause);
@@ -111,10 +145,12 @@ fn failed(work: &mut Work<'_>, step: &StepId, attempt: u32, error: StepError, ra
         && !(doubt && spec.effect == EffectClass::Unsafe)
         && !work.is_given_up(step);
     // When nothing more may be tried, whether it happened can still be looked up; only what nobody can tell is for a person.
-    let look_again = doubt
-        && spec.effect == EffectClass::Reconcilable
+    let look_again = ((doubt && spec.effect == EffectClass::Reconcilable) || may_have_started)
         && error.class != ErrorClass::Ambiguous
         && counted < spec.retry.attempts.saturating_add(LOOK_ATTEMPTS_MAX);
+    if work.is_given_up(step) && waits_for_its_run_again(work, step) {
+        return;
+    }
     if act_again || look_again {
         work.emit(Event::AttemptFailed { step: step.clone(), attempt, error, retry_at });
     } else if doubt {

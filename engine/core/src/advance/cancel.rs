@@ -1,6 +1,6 @@
 //! The early end of a run. What has left is waited for; nothing new starts, and what waits is given up.
 
-use super::Work;
+use super::{Work, attempt};
 use crate::{EffectClass, Event, Person, StepId, StepState, WaitKind};
 
 pub(super) fn cancel(work: &mut Work<'_>, by: Person, reason: Option<String>, timed_out: bool) {
@@ -10,7 +10,7 @@ pub(super) fn cancel(work: &mut Work<'_>, by: Person, reason: Option<String>, ti
     let given_up: Vec<StepId> =
         work.state.active().filter(|(id, state)| can_be_dropped(work, id, state)).map(|(id, _)| id.clone()).collect();
     for step in given_up {
-        work.emit(Event::StepCancelled { step });
+        attempt::give_up(work, &step);
     }
 }
 

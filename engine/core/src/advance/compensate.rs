@@ -4,7 +4,8 @@
 use super::{Work, fan, settle};
 use crate::plan::items_begun;
 use crate::scope::with_item;
-use crate::{OutcomeKind, PlanStep, Problem, RunStatus, StepId, StepState, Timestamp, scope};
+use crate::{EffectClass, EffectState, OutcomeKind, PlanStep, Problem, RunStatus, StepId, StepState, scope};
+use std::collections::BTreeSet;
 
 /// Whether a run that would end so has something to undo first.
 pub(super) fn is_due(work: &Work<'_>, status: RunStatus) -> bool {
@@ -37,35 +38,66 @@ fn begin(work: &mut Work<'_>, id: &StepId, undoing: &PlanStep) {
     settle::schedule(work, id, undoing, &scope);
 }
 
-/// What undoes the step that ended last of those that are not undone yet. Of two that ended at once, the later in the order of
-/// the plan may build on the other.
+/// What undoes the step that ended last, in the order of the journal, of those that are not undone yet: it may build on the
+/// others. Clocks are set back.
 fn newest<'a>(work: &Work<'a>) -> Option<(StepId, &'a PlanStep)> {
     let plan = work.context.plan;
-    let mut found: Option<((Timestamp, usize), StepId, &PlanStep)> = None;
-    let mut consider = |id: StepId, position: usize, step: &'a PlanStep| {
+    let mut found: Option<(u64, StepId, &PlanStep)> = None;
+    let mut consider = |id: &StepId, step: &'a PlanStep| {
         let Some(undoing) = step.compensate.as_deref() else { return };
-        let Some(at) = ended_well(work, &id, step) else { return };
-        let undoing_id = PlanStep::undoing(&id);
-        let is_newest = found.as_ref().is_none_or(|(newest, _, _)| (at, position) >= *newest);
+        let Some(seq) = ended_well(work, id, step) else { return };
+        let undoing_id = PlanStep::undoing(id);
+        let is_newest = found.as_ref().is_none_or(|(newest, _, _)| seq > *newest);
         if is_newest && !work.state.steps.contains_key(&undoing_id) {
-            found = Some(((at, position), undoing_id, undoing));
+            found = Some((seq, undoing_id, undoing));
         }
     };
-    for (position, step) in plan.ordered().enumerate() {
-        consider(step.id.clone(), position, step);
+    for step in plan.ordered() {
+        consider(&step.id, step);
         if let Some(foreach) = &step.foreach {
             for id in items_begun(&work.state, &step.id) {
-                consider(id.clone(), position, &foreach.each);
+                consider(id, &foreach.each);
             }
         }
     }
     found.map(|(_, id, undoing)| (id, undoing))
 }
 
-fn ended_well(work: &Work<'_>, id: &StepId, step: &PlanStep) -> Option<Timestamp> {
-    let Some(StepState::Completed { outcome, at, .. }) = work.state.steps.get(id) else { return None };
+/// The number of the record that ended a step, if it ended well.
+fn ended_well(work: &Work<'_>, id: &StepId, step: &PlanStep) -> Option<u64> {
+    let Some(StepState::Completed { outcome, seq, .. }) = work.state.steps.get(id) else { return None };
     let kind = step.outcomes.iter().find(|o| o.name == *outcome).map(|o| o.kind);
-    (kind != Some(OutcomeKind::Failure)).then_some(*at)
+    (kind != Some(OutcomeKind::Failure)).then_some(*seq)
+}
+
+/// In words, what stands or may stand in the outside world, of all but `blamed`, when a run ends badly, and what nothing undoes.
+pub(super) fn left_behind(work: &Work<'_>, blamed: Option<&StepId>) -> String {
+    let (mut doubtful, mut done) = (Vec::new(), Vec::new());
+    let known: BTreeSet<&StepId> = work.state.steps.keys().chain(work.state.past.keys()).collect();
+    for id in known.into_iter().filter(|id| PlanStep::undone_by(id).is_none()) {
+        let Some(spec) = work.context.plan.step(id).filter(|spec| spec.effect != EffectClass::Read) else { continue };
+        let past = work.state.past.get(id);
+        let now = match work.state.steps.get(id) {
+            Some(StepState::Cancelled { maybe_done, .. }) => *maybe_done,
+            Some(StepState::Completed { error: Some(error), .. }) => error.effect == EffectState::Unknown,
+            _ => false,
+        };
+        if (now && blamed != Some(id)) || past.is_some_and(|past| past.maybe_done) {
+            doubtful.push(format!("`{id}`"));
+        }
+        if spec.compensate.is_some() && past.is_some_and(|past| past.done) {
+            done.push(format!("`{id}`"));
+        }
+    }
+    let mut words = String::new();
+    if !doubtful.is_empty() {
+        words.push_str(&format!("; {} may have happened all the same: look at the provider", doubtful.join(", ")));
+    }
+    if !done.is_empty() {
+        let done = done.join(", ");
+        words.push_str(&format!("; what {done} did before it was run again is not undone: look at the provider"));
+    }
+    words
 }
 
 fn with_what_is_left(work: &Work<'_>, problem: Option<Problem>) -> Option<Problem> {

@@ -111,11 +111,15 @@ fn ended(
     }
     let failed = done.outcome.as_str() == "failed";
     let words = comment.clone().unwrap_or_else(|| "said to have failed".to_string());
+    let error = StepError::new(ErrorClass::Unknown, "by_hand", words);
+    // How it ended is said by it, and not that nothing came of it.
+    let maybe_done = work.state.steps.get(step).is_some_and(StepState::maybe_done);
+    let error = if maybe_done { error.maybe_done() } else { error };
     work.emit(Event::StepCompleted {
         step: step.clone(),
         outcome: done.outcome,
         outputs: done.outputs,
-        error: failed.then(|| StepError::new(ErrorClass::Unknown, "by_hand", words)),
+        error: failed.then_some(error),
         resolved_by: ResolvedBy::Person { by, comment },
     });
     Ok(())

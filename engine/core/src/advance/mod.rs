@@ -220,7 +220,9 @@ fn dispatch(work: &mut Work<'_>, input: Input) -> Result<(), Rejection> {
             incident::is_current(work, &step, attempt)?;
             incident::answer(work, &step, by, answer, comment)
         }
-        Input::Rerun { from, by, effects_again, comment } => rerun::rerun(work, &from, by, effects_again, comment),
+        Input::Rerun { from, by, effects_again, going_on, comment } => {
+            rerun::rerun(work, &from, by, rerun::Given { effects_again, going_on }, comment)
+        }
         Input::Restarted => {
             restarted::restarted(work);
             Ok(())

@@ -4,14 +4,22 @@
 use super::settle::{Readiness, readiness};
 use super::{Rejection, Work};
 use crate::plan::items_begun;
-use crate::{EffectClass, Event, OutcomeKind, Person, PlanStep, RunStatus, StepId, StepState, WaitKind};
+use crate::{EffectClass, Event, OutcomeKind, Person, PlanStep, RunId, RunStatus, StepId, StepState, WaitKind};
 use std::collections::BTreeSet;
+
+/// What a re-run is asked with besides where it begins and why.
+pub(super) struct Given {
+    /// Whether effects may happen once more.
+    pub(super) effects_again: bool,
+    /// Runs that steps of this one started and that are not over.
+    pub(super) going_on: BTreeSet<RunId>,
+}
 
 pub(super) fn rerun(
     work: &mut Work<'_>,
     from: &StepId,
     by: Person,
-    effects_again: bool,
+    given: Given,
     comment: Option<String>,
 ) -> Result<(), Rejection> {
     if work.context.plan.step(from).is_none() {
@@ -23,8 +31,10 @@ pub(super) fn rerun(
     let mut following = work.context.plan.following(from);
     for step in following.clone() {
         let begun: Vec<StepId> = items_begun(&work.state, &step).cloned().collect();
-        let unfinished: Vec<StepId> = begun.iter().filter(|id| !ended_well(work, id)).cloned().collect();
-        // What ended well for an item stays as it is when the step itself is run again; after a change before it, all is new.
+        let stays = |id: &StepId| ended_well(work, id) && !work.state.steps.contains_key(&PlanStep::undoing(id));
+        let unfinished: Vec<StepId> = begun.iter().filter(|id| !stays(id)).cloned().collect();
+        // What ended well for an item, and was not undone since, stays as it is when the step itself is run again; after a
+        // change before it, all is new.
         let again = if step == *from && !unfinished.is_empty() { unfinished } else { begun };
         following.extend(again);
     }
@@ -33,31 +43,31 @@ pub(super) fn rerun(
     if !steps.contains(from) {
         return Err(Rejection::NotStuck { step: from.clone(), state: "pending" });
     }
-    let under_way = named(work, &steps, |state| match state {
+    let under_way = named(work, &steps, |id, state| match state {
         StepState::Running { .. } | StepState::BackingOff { .. } => true,
         // Another run would be started beside the one that was started for it.
-        StepState::Waiting { wait, .. } => matches!(wait.kind, WaitKind::Run { owned: true, .. }),
-        _ => false,
+        StepState::Waiting { wait, .. } if matches!(wait.kind, WaitKind::Run { owned: true, .. }) => true,
+        _ => work.state.owned_child(id).is_some_and(|run| given.going_on.contains(run)),
     });
     if !under_way.is_empty() || (!work.state.status.is_over() && work.state.status != RunStatus::Running) {
         return Err(Rejection::UnderWay(under_way.join(", ")));
     }
-    let undone: Vec<String> = work
+    let undone: BTreeSet<String> = work
         .state
         .steps
         .keys()
         .filter(|id| !following.contains(*id))
-        .filter_map(|id| Some(PlanStep::undone_by(id)?.to_string()))
+        .filter_map(|id| Some(PlanStep::written(&PlanStep::undone_by(id)?).to_string()))
         .collect();
     if !undone.is_empty() {
-        return Err(Rejection::Undone(undone.join(", ")));
+        return Err(Rejection::Undone(undone.into_iter().collect::<Vec<_>>().join(", ")));
     }
     let again: Vec<String> = steps
         .iter()
         .filter(|id| PlanStep::undone_by(id).is_none() && has_an_effect(work, id))
         .map(ToString::to_string)
         .collect();
-    if !again.is_empty() && !effects_again {
+    if !again.is_empty() && !given.effects_again {
         return Err(Rejection::EffectsAgain(again.join(", ")));
     }
     let timeout_ms = work.context.plan.definition().timeout_ms;
@@ -77,8 +87,8 @@ fn ended_well(work: &Work<'_>, id: &StepId) -> bool {
     spec.is_some_and(|spec| matches!(spec.kind, OutcomeKind::Good | OutcomeKind::Neutral))
 }
 
-fn named(work: &Work<'_>, steps: &[StepId], is: impl Fn(&StepState) -> bool) -> Vec<String> {
-    let is = |id: &&StepId| work.state.steps.get(*id).is_some_and(&is);
+fn named(work: &Work<'_>, steps: &[StepId], is: impl Fn(&StepId, &StepState) -> bool) -> Vec<String> {
+    let is = |id: &&StepId| work.state.steps.get(*id).is_some_and(|state| is(id, state));
     steps.iter().filter(is).map(ToString::to_string).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
@@ -87,7 +97,10 @@ fn has_an_effect(work: &Work<'_>, step: &StepId) -> bool {
     let acts = work.context.plan.step(step).is_some_and(|spec| spec.effect != EffectClass::Read);
     let failed = |state: &StepState| state.outcome().is_some_and(|outcome| outcome.as_str() == "failed");
     let state = work.state.steps.get(step);
+    // A run that was started may have done anything; and what was left behind by an earlier re-run still stands.
+    let before = work.state.past.get(step).is_some_and(|past| past.child.is_some() || past.done || past.maybe_done);
     acts && state.is_some_and(|state| match state {
+        _ if before => true,
         StepState::Completed { error, .. } => {
             !failed(state) || error.as_ref().is_some_and(|e| e.effect == crate::EffectState::Unknown)
         }

@@ -162,16 +162,7 @@ fn verdict(work: &Work<'_>) -> (RunStatus, Option<Problem>) {
     if let Some(cancel) = &work.state.cancel {
         let status = if cancel.timed_out { RunStatus::Failed } else { RunStatus::Cancelled };
         let mut message = cancel.reason.clone().unwrap_or_else(|| format!("cancelled by {}", cancel.by));
-        let left: Vec<String> = work
-            .state
-            .steps
-            .iter()
-            .filter(|(_, state)| matches!(state, StepState::Cancelled { maybe_done: true, .. }))
-            .map(|(id, _)| format!("`{id}`"))
-            .collect();
-        if !left.is_empty() {
-            message.push_str(&format!("; {} may have happened all the same: look at the provider", left.join(", ")));
-        }
+        message.push_str(&compensate::left_behind(work, None));
         return (status, Some(Problem { step: None, outcome: None, message }));
     }
     let mut stopped = None;
@@ -181,7 +172,8 @@ fn verdict(work: &Work<'_>) -> (RunStatus, Option<Problem>) {
             OutcomeKind::Failure => {
                 let handled = step.on_error == OnError::Continue || is_handled(work, step, outcome);
                 if !handled {
-                    let message = error.as_ref().map_or_else(|| "it failed".to_string(), ToString::to_string);
+                    let mut message = error.as_ref().map_or_else(|| "it failed".to_string(), ToString::to_string);
+                    message.push_str(&compensate::left_behind(work, Some(&step.id)));
                     return (RunStatus::Failed, Some(problem(step, outcome, message)));
                 }
             }

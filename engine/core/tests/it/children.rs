@@ -94,6 +94,7 @@ fn a_step_is_not_run_again_while_the_run_that_it_started_goes_on() {
         from: StepId::new("nda"),
         by: engross_core::Person::new("lena"),
         effects_again: true,
+        going_on: Default::default(),
         comment: None,
     });
     let refused = "refused: this can be run again once nothing of it is under way any more (nda)";

@@ -45,6 +45,7 @@ fn a_failed_run_undoes_what_it_did_newest_first() {
         from: StepId::new(from),
         by: Person::new("lena"),
         effects_again: true,
+        going_on: Default::default(),
         comment: None,
     };
     w.give(rerun("send")).give(rerun("create"));

@@ -47,7 +47,13 @@ fn not_done(step: &str) -> Input {
 }
 
 fn rerun(from: &str, effects_again: bool) -> Input {
-    Input::Rerun { from: StepId::new(from), by: Person::new("lena"), effects_again, comment: None }
+    Input::Rerun {
+        from: StepId::new(from),
+        by: Person::new("lena"),
+        effects_again,
+        going_on: Default::default(),
+        comment: None,
+    }
 }
 
 fn cancel() -> Input {

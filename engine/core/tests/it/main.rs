@@ -4,6 +4,7 @@
 
 mod world;
 
+mod again;
 mod approvals;
 mod children;
 mod compensations;

@@ -1,11 +1,19 @@
 //! I7: no step runs before its needs are met and its condition is true; what was skipped never runs; after the end nothing
-//! happens; a run that is given up starts nothing.
+//! happens; a run that is given up starts nothing; no answer ends a step that was run again since it was asked for.
 
 use super::{Held, Violation, Watched};
 use crate::evaluate::Lookup;
 use crate::reference::rules;
-use engross_core::{EffectClass, Evaluate, Event, PlanStep, Record, SkipReason, StepId, StepState};
+use engross_core::{EffectClass, Evaluate, Event, PlanStep, Record, RunId, SkipReason, StepId, StepState};
 use serde_json::Value;
+
+/// What became of an answer about a step that was run again since it was asked for.
+pub(crate) fn refused_as_too_late(run: &RunId, step: &StepId, refused: bool) -> Held {
+    if refused {
+        return Ok(());
+    }
+    Err(Violation::new("I7", format!("{run}: {step} was run again, and takes an answer from before")))
+}
 
 pub(super) fn check(watched: &Watched, record: &Record) -> Held {
     let state = &watched.state;

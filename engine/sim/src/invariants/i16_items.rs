@@ -92,12 +92,14 @@ pub(super) fn check(watched: &Watched, record: &Record) -> Held {
     }
 }
 
-/// What ended well for an item is not done again when others of it were not.
+/// What ended well for an item, and was not undone since, is not done again when others of it were not.
 fn kept(watched: &Watched, from: &StepId, steps: &[StepId]) -> Held {
     let Some(foreach) = watched.plan.step(from).and_then(|spec| spec.foreach.as_deref()) else { return Ok(()) };
     let of_it = |id: &&StepId| PlanStep::item_of(id).is_some_and(|(of, _)| of == *from);
     let begun: Vec<&StepId> = watched.state.steps.keys().filter(of_it).collect();
-    let well = |id: &StepId| watched.state.steps.get(id).is_some_and(|state| is_well(foreach, state));
+    let steps_of_run = &watched.state.steps;
+    let undone = |id: &StepId| steps_of_run.contains_key(&PlanStep::undoing(id));
+    let well = |id: &StepId| steps_of_run.get(id).is_some_and(|state| is_well(foreach, state)) && !undone(id);
     let again = begun.iter().find(|id| well(id) && steps.contains(id));
     match again {
         Some(id) if !begun.iter().all(|id| well(id)) => {

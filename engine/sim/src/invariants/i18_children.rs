@@ -3,7 +3,7 @@
 
 use super::i11_liveness::TICK_MS;
 use super::{Held, Oracle, Violation, Watched};
-use engross_core::{Event, Record, ResolvedBy, RunId, RunStatus, StepState, Timestamp, WaitKind};
+use engross_core::{Event, Record, ResolvedBy, RunId, RunState, RunStatus, StepId, StepState, Timestamp, WaitKind};
 use std::collections::BTreeMap;
 
 /// The run that a step waits for, and whether it has started it.
@@ -36,11 +36,13 @@ pub(super) fn check(runs: &BTreeMap<RunId, Watched>, run: &RunId, record: &Recor
             }
             Ok(())
         }
-        Event::StepCancelled { step } => match awaited(watched.state.steps.get(step)) {
-            Some((child, true)) if runs.get(child).is_some_and(|child| !child.state.status.is_over()) => {
-                bad(format!("{step} is given up, and {child} goes on"))
-            }
-            _ => Ok(()),
+        Event::StepCancelled { step } => match going_on(runs, &watched.state, step) {
+            Some(child) => bad(format!("{step} is given up, and {child} goes on")),
+            None => Ok(()),
+        },
+        Event::StepsReset { steps, .. } => match steps.iter().find_map(|step| going_on(runs, &watched.state, step)) {
+            Some(child) => bad(format!("a step is run again, and {child} goes on, which it started")),
+            None => Ok(()),
         },
         Event::RunEnded { .. } => {
             let goes_on = runs.values().find(|child| {
@@ -56,6 +58,11 @@ pub(super) fn check(runs: &BTreeMap<RunId, Watched>, run: &RunId, record: &Recor
         }
         _ => Ok(()),
     }
+}
+
+/// The run that a step has started, if it is not over. A person may have had it go on again.
+fn going_on<'a>(runs: &BTreeMap<RunId, Watched>, state: &'a RunState, step: &StepId) -> Option<&'a RunId> {
+    state.owned_child(step).filter(|child| runs.get(*child).is_some_and(|child| !child.state.status.is_over()))
 }
 
 /// Before the fact is folded: a person who has steps run again that wait for runs leaves those runs to themselves.

@@ -2,17 +2,17 @@
 //! the newest first, and all of them before the end.
 
 use super::{Held, Violation, Watched};
-use engross_core::{Event, OutcomeKind, PlanStep, Record, RunStatus, StepId, StepState, Timestamp};
+use engross_core::{Event, OutcomeKind, PlanStep, Record, RunStatus, StepId, StepState};
 
-/// What can be undone and has not begun to be: each step and when it ended.
-fn left(watched: &Watched) -> Vec<(StepId, Timestamp)> {
+/// What can be undone and has not begun to be: each step and which record ended it.
+fn left(watched: &Watched) -> Vec<(StepId, u64)> {
     let steps = watched.state.steps.iter().filter(|(id, _)| PlanStep::undone_by(id).is_none());
     let undoable = steps.filter_map(|(id, state)| {
-        let StepState::Completed { outcome, at, .. } = state else { return None };
+        let StepState::Completed { outcome, seq, .. } = state else { return None };
         let spec = watched.plan.step(id).filter(|spec| spec.compensate.is_some())?;
         let kind = spec.outcomes.iter().find(|known| known.name == *outcome)?.kind;
         let begun = watched.state.steps.contains_key(&PlanStep::undoing(id));
-        (kind != OutcomeKind::Failure && !begun).then(|| (id.clone(), *at))
+        (kind != OutcomeKind::Failure && !begun).then(|| (id.clone(), *seq))
     });
     undoable.collect()
 }
@@ -30,10 +30,10 @@ pub(super) fn check(watched: &Watched, record: &Record) -> Held {
                 return bad(format!("{of} is undone, and {other} is under way"));
             }
             let left = left(watched);
-            let Some((_, at)) = left.iter().find(|(id, _)| *id == of) else {
+            let Some((_, seq)) = left.iter().find(|(id, _)| *id == of) else {
                 return bad(format!("{of} is undone, and there is nothing to undo"));
             };
-            match left.iter().find(|(_, other)| other > at) {
+            match left.iter().find(|(_, other)| other > seq) {
                 Some((newer, _)) => bad(format!("{of} is undone before {newer}, which is newer")),
                 None => Ok(()),
             }

@@ -19,9 +19,11 @@ mod i17_groups;
 mod i18_children;
 mod i19_schedules;
 mod i20_undoing;
+mod i21_left_behind;
 mod rest;
 
 pub(crate) use i04_outcome::same_as_without_crashes;
+pub(crate) use i07_order::refused_as_too_late;
 pub(crate) use i08_holder::{nobody_else_wrote, one_holder};
 pub(crate) use i12_bounds::memory_is_bounded;
 

@@ -16,7 +16,8 @@ impl World {
             .and_then(|()| self.oracle.every_turn_comes(now))
             .and_then(|()| self.oracle.every_end_is_told(now))
             .and_then(|()| self.oracle.every_firing_has_its_run(&self.triggers, &self.disk, now))
-            .and_then(|()| self.oracle.ends_follow_the_rules());
+            .and_then(|()| self.oracle.ends_follow_the_rules())
+            .and_then(|()| self.nothing_is_left_behind_in_silence());
         held.err()
     }
 

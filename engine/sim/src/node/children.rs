@@ -7,8 +7,8 @@ use crate::Bug;
 use crate::generate::uses;
 use crate::world::World;
 use engross_core::{
-    Completion, ErrorClass, EventId, Input, Parent, Plan, ReceivedEvent, RunId, RunState, RunStatus, StartRequest,
-    StepError, StepResult, StepState, Subscription, Wait, WaitKind,
+    Completion, ErrorClass, EventId, Input, NOT_STARTED, Parent, Plan, ReceivedEvent, RunId, RunState, RunStatus,
+    StartRequest, StepError, StepResult, StepState, Subscription, Wait, WaitKind,
 };
 use engross_store::{Store, WaitRow};
 use serde_json::{Value, json};
@@ -24,8 +24,17 @@ impl World {
         let (Some(state), Some(Ok(plan))) = (known, definition.map(Plan::build)) else { return };
         let Some(StepState::Running { input, .. }) = state.steps.get(&step) else { return };
         debug_assert_eq!(job.spec.as_ref().map(|spec| spec.uses.as_str()), Some(uses::RUN));
+        let child = RunId::new(format!("{run}~{step}~{}", epoch(&state, &step)));
+        if state.cancel.is_some() {
+            let result = if self.oracle.runs.contains_key(&child) {
+                Ok(StepResult::Parked(Wait { kind: WaitKind::Run { run: child, owned: true }, deadline: None }))
+            } else {
+                Err(StepError::new(ErrorClass::State, NOT_STARTED, "the run was given up first"))
+            };
+            return self.finish(id, result);
+        }
         let request = StartRequest {
-            run: RunId::new(format!("{run}~{step}~{}", epoch(&state, &step))),
+            run: child,
             inputs: input.get("inputs").cloned().unwrap_or_default(),
             requester: state.requester.clone(),
             key: input.get("key").map(|key| format!("order/{key}")),

@@ -130,6 +130,7 @@ impl World {
             }
             Some(StepState::Waiting { wait, input, wakes, .. }) if job.look && *wakes == job.number => {
                 let (wait, input) = (wait.clone(), input.clone());
+                job.epoch = epoch(&done.state, &job.step);
                 self.node.jobs.insert(id, job);
                 self.look(id, &done.state, &wait, &input);
             }
@@ -293,8 +294,15 @@ impl World {
     pub(super) fn finish(&mut self, id: u64, result: Result<StepResult, StepError>) {
         let Some(job) = self.node.jobs.remove(&id) else { return };
         let random = self.dice.word();
+        let then = self.after_an_answer(&job);
         let input = Box::new(Input::StepFinished { step: job.step, attempt: job.number, result, random });
-        self.give(&job.run, Op::Turn { input, quiet: false }, Then::Nothing);
+        self.give(&job.run, Op::Turn { input, quiet: false }, then);
+    }
+
+    /// An answer about a step that a person has had run again since it was asked for is another's, and is refused.
+    fn after_an_answer(&self, job: &Job) -> Then {
+        let now = self.oracle.runs.get(&job.run).map_or(0, |watched| epoch(&watched.state, &job.step));
+        if now == job.epoch { Then::Nothing } else { Then::TooLate(job.step.clone()) }
     }
 
     fn look(&mut self, id: u64, state: &RunState, wait: &Wait, input: &Arc<Value>) {
@@ -349,8 +357,9 @@ impl World {
     pub(super) fn looked(&mut self, id: u64, result: Result<Option<Completion>, StepError>) {
         let Some(job) = self.node.jobs.remove(&id) else { return };
         let random = self.dice.word();
+        let then = self.after_an_answer(&job);
         let input = Box::new(Input::CheckFinished { step: job.step, check: job.number, result, random });
-        self.give(&job.run, Op::Turn { input, quiet: false }, Then::Nothing);
+        self.give(&job.run, Op::Turn { input, quiet: false }, then);
     }
 }
 

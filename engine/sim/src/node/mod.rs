@@ -17,7 +17,7 @@ use crate::world::{Reply, World};
 use dispatch::Job;
 pub(crate) use dispatch::wait_of;
 use engross_core::{Event, Expr, Input, Person, Rejection, RunState, RunStatus, StartRequest};
-use engross_core::{Plan, RunId};
+use engross_core::{Plan, RunId, StepId};
 use engross_store::{Timer, WaitRow};
 use groups::Admitting;
 use inbox::Matching;
@@ -96,6 +96,8 @@ pub(crate) enum Then {
     InQueue,
     Admitted,
     FiringBegun,
+    /// The answer about a step that was run again since, which the run has to refuse.
+    TooLate(StepId),
 }
 
 /// What a turn did.
@@ -270,6 +272,10 @@ impl World {
             Then::InQueue => self.in_queue(run, &answer),
             Then::Admitted => self.admitted(&answer),
             Then::FiringBegun => self.firing_begun(&answer),
+            Then::TooLate(step) => {
+                let held = crate::invariants::refused_as_too_late(run, &step, answer.is_err());
+                self.must(held);
+            }
         }
     }
 }

@@ -68,6 +68,7 @@ pub(super) fn wrap(bug: Bug, about: &About, context: Context<'_>, before: Option
         }
         (Bug::OneItemTooMany, _) => events.extend(one_item_more(context, before, &events)),
         (Bug::ResetForgotten, _) => events.extend(approved_all_the_same(before, &events)),
+        (Bug::LeftUnnamed, _) => events.iter_mut().for_each(unnamed),
         (Bug::UndoneInFileOrder, _) => undone_in_file_order(context, before, &mut events),
         _ => return turn,
     }
@@ -117,6 +118,18 @@ fn approved_all_the_same(before: &RunState, events: &[Event]) -> Option<Event> {
         error: None,
         resolved_by: ResolvedBy::Decision,
     })
+}
+
+/// The end of a run without what is left of it at the provider.
+fn unnamed(event: &mut Event) {
+    let (Event::RunEnded { problem: Some(problem), .. } | Event::CompensationStarted { problem: Some(problem), .. }) =
+        event
+    else {
+        return;
+    };
+    if let Some((blame, _)) = problem.message.split_once("; ") {
+        problem.message = blame.to_string();
+    }
 }
 
 fn undone_in_file_order(context: Context<'_>, before: &RunState, events: &mut [Event]) {

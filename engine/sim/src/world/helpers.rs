@@ -8,6 +8,7 @@ use crate::faults::Fault;
 use crate::limits::{DAY_MS, HOUR_MS, MINUTE_MS, SETTLE_MS};
 use crate::node::{Op, Then};
 use engross_core::{Answer, Completion, Input, Person, RunId, StepId, StepState};
+use std::collections::BTreeSet;
 
 impl World {
     /// Somebody sees a step that needs a person.
@@ -83,8 +84,17 @@ impl World {
         self.hit(Fault::RunAgain);
         let by = Person::new("rita@sales.example");
         let effects_again = self.dice.percent(80);
-        let input = Input::Rerun { from, by, effects_again, comment: None };
+        let going_on = self.going_on(&run);
+        let input = Input::Rerun { from, by, effects_again, going_on, comment: None };
         self.give(&run, Op::Turn { input: Box::new(input), quiet: false }, Then::Reply(caller));
+    }
+
+    /// What the shell sees before a re-run: those of the runs that a run has started which are not over.
+    fn going_on(&self, run: &RunId) -> BTreeSet<RunId> {
+        let Some(state) = self.oracle.runs.get(run).map(|watched| &watched.state) else { return BTreeSet::new() };
+        let children = state.steps.keys().filter_map(|step| state.owned_child(step));
+        let open = |child: &&RunId| self.oracle.runs.get(*child).is_some_and(|child| !child.state.status.is_over());
+        children.filter(open).cloned().collect()
     }
 
     pub(super) fn plan_reruns(&mut self, most: u64) {

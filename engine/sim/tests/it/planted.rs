@@ -128,6 +128,11 @@ fn decisions_that_outlive_a_reset_are_seen() {
 }
 
 #[test]
+fn what_is_left_behind_in_silence_is_seen() {
+    check(Bug::LeftUnnamed, "I21");
+}
+
+#[test]
 fn undoing_in_the_order_of_the_file_is_seen() {
     check(Bug::UndoneInFileOrder, "I20");
 }
