@@ -66,6 +66,23 @@ pub(crate) const FORM_PAIRS_MAX: usize = 10_000;
 /// Things that are read one by one while an effect is looked up.
 pub(crate) const EACH_MAX: usize = 50;
 
+/// How much earlier than its limit a thing may have been made for a look to leave it in doubt where the manifest does not say, in
+/// seconds: a day. Clocks that are not kept right differ by minutes, those with a wrong time zone by hours.
+pub(crate) const MARGIN_S_DEFAULT: i64 = 24 * 3600;
+
+/// The most that a manifest may say for it: a month, in seconds.
+pub(crate) const MARGIN_S_MAX: i64 = 31 * 24 * 3600;
+
+/// What the provider's clock and ours may differ by as the time that an answer took, in milliseconds: it counts as nothing.
+pub(crate) const SKEW_MS_MIN: i64 = 60_000;
+
+/// The most that the provider's `Date` and our clock may differ by for things to be taken as made by it, in milliseconds. One that
+/// is wronger than a day is no clock, and what it tells only leaves the doubt.
+pub(crate) const SKEW_MS_MAX: i64 = 24 * 3600 * 1000;
+
+/// The letters that a name must have in common with the one that was asked for to count as that one, cut off by the provider.
+pub(crate) const CUT_CHARS_MIN: usize = 32;
+
 /// How long a request waits for its turn before the step is told to come back later.
 pub(crate) const PACE_WAIT_MAX: Duration = Duration::from_secs(30);
 

@@ -135,10 +135,11 @@ impl Sequence {
 
     /// Goes through the parts; `resumed` has what an earlier look found done.
     async fn run(&self, context: &StepContext, input: &Value, resumed: Option<Done>) -> Result<Completion, StepError> {
-        let is_resumed = resumed.is_some();
+        let (is_resumed, begun) = (resumed.is_some(), Instant::now());
         let mut done = resumed.unwrap_or_default();
         let mut acted: Vec<&str> = Vec::new();
         for part in &self.composed.parts {
+            let context = &at(context, begun);
             let operation = self.operation(part)?;
             let is_effect = operation.effect != EffectClass::Read;
             if done.contains_key(&part.name) {
@@ -163,8 +164,9 @@ impl Sequence {
     /// The parts that were done, as far as they can be told one after the other; all of them, or nothing beyond the first
     /// that is missing.
     async fn found(&self, context: &StepContext, input: &Value) -> Result<Done, StepError> {
-        let mut done = Done::new();
+        let (mut done, begun) = (Done::new(), Instant::now());
         for part in &self.composed.parts {
+            let context = &at(context, begun);
             let operation = self.operation(part)?;
             let outputs = match operation.effect {
                 EffectClass::Reconcilable => match self.look(context, part, input, &done).await? {
@@ -192,6 +194,12 @@ impl Sequence {
         let outputs = reply::outputs(&self.core, self.operation(last)?, spec, &reply, &globals.with(&names))?;
         Ok(Completion::new("succeeded", session.scrubber.value(outputs)))
     }
+}
+
+/// The context as it is now: parts before may have waited.
+fn at(context: &StepContext, begun: Instant) -> StepContext {
+    let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    StepContext { now: context.now.plus_ms(ms), ..context.clone() }
 }
 
 fn names(input: &Value, done: &Done) -> Map<String, Value> {

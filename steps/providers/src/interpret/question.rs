@@ -22,7 +22,13 @@ pub(super) fn all(
     Ok(answer)
 }
 
-fn ask(test: &Test, document: &Value, status: Option<&str>, scope: &Scope<'_>) -> Result<Option<bool>, String> {
+/// Whether one test holds.
+pub(super) fn ask(
+    test: &Test,
+    document: &Value,
+    status: Option<&str>,
+    scope: &Scope<'_>,
+) -> Result<Option<bool>, String> {
     let (at, without, is, absent) = match test {
         Test::Status(known) => return Ok(status.map(|status| known.iter().any(|known| known == status))),
         Test::At { at, without, is, absent } => (at, without, is, *absent),
@@ -46,8 +52,8 @@ fn ask(test: &Test, document: &Value, status: Option<&str>, scope: &Scope<'_>) -
             let mut texts = found.iter().filter_map(|value| value.as_str()).peekable();
             texts.peek().is_some().then(|| texts.any(|found| found.to_lowercase().contains(text)))
         }
-        Check::NotBefore(tree) => {
-            let wanted = tree.eval(scope)?.as_ref().and_then(instant_ms);
+        Check::NotBefore { from, .. } => {
+            let wanted = from.eval(scope)?.as_ref().and_then(instant_ms);
             let found = found.into_iter().find_map(instant_ms);
             found.zip(wanted).map(|(found, wanted)| found >= wanted)
         }

@@ -10,7 +10,7 @@ use crate::manifest::{
 };
 use crate::template::{Scope, fold, text_of};
 use engross_step_api::{EffectClass, ErrorClass, FilesError, StepError};
-use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{AGE, CONTENT_DISPOSITION, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use sha3::Sha3_512;
@@ -339,6 +339,12 @@ fn retry_after_ms(headers: &HeaderMap, now: i64) -> Option<u64> {
     u64::try_from(at.saturating_sub(now)).ok().or(Some(0))
 }
 
+/// The provider's time as a reply says it, in milliseconds since 1970. An answer out of a cache says when it was kept.
+pub(super) fn date_ms(headers: &HeaderMap) -> Option<i64> {
+    let text = headers.get(DATE).filter(|_| !headers.contains_key(AGE))?.to_str().ok()?;
+    Some(jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp().as_millisecond())
+}
+
 fn wrong_file(check: FileCheck, body: &[u8]) -> Option<&'static str> {
     match check {
         FileCheck::Pdf => {
@@ -394,6 +400,16 @@ mod tests {
         check("-5", None);
         check("", None);
         assert_eq!(retry_after_ms(&HeaderMap::new(), 0), None);
+    }
+
+    #[test]
+    fn a_date_is_told_unless_a_cache_kept_it() {
+        let date = (DATE, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
+        let headers = HeaderMap::from_iter([date.clone()]);
+        assert_eq!(date_ms(&headers), Some(784_111_777_000));
+        assert_eq!(date_ms(&HeaderMap::from_iter([date, (AGE, HeaderValue::from_static("60"))])), None);
+        assert_eq!(date_ms(&HeaderMap::from_iter([(DATE, HeaderValue::from_static("now"))])), None);
+        assert_eq!(date_ms(&HeaderMap::new()), None);
     }
 
     #[test]

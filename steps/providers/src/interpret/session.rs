@@ -1,12 +1,13 @@
 //! One use of a connection: its settings, the run it is for, and calls of operations over it.
 
 use super::body::{self, Body, Content};
+use super::fit::Skew;
 use super::scrub::Scrubber;
 use super::{Core, budget, paging, reply, request};
 use crate::client::Outgoing;
 use crate::limits::{FILE_BYTES_MAX, JSON_BYTES_MAX};
 use crate::manifest::{Call, Decode, Manifest, Operation, Pace};
-use crate::template::Scope;
+use crate::template::{Scope, instant_ms};
 use bytes::Bytes;
 use engross_step_api::{
     Connection, EffectClass, ErrorClass, Fault, Files, FilesError, StepContext, StepError, Timestamp,
@@ -14,6 +15,8 @@ use engross_step_api::{
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
+use std::sync::{Mutex, PoisonError};
+use tokio::time::Instant;
 use url::Url;
 
 /// One use of a connection.
@@ -33,6 +36,10 @@ pub(super) struct Session<'a> {
     is_at_home: bool,
     /// When the attempt began.
     pub(super) now: Timestamp,
+    /// The same by a clock that nobody sets.
+    begun: Instant,
+    /// What the last reply that told its time said of the provider's clock.
+    skew: Mutex<Skew>,
     /// Whether it looks for a wait, or for nobody in particular, so that it could be later.
     polls: bool,
     /// How many requests the connection has in a month.
@@ -74,6 +81,8 @@ impl<'a> Session<'a> {
             is_at_home: manifest.environments.values().any(|url| *url == base),
             base,
             now: context.now,
+            begun: Instant::now(),
+            skew: Mutex::new(Skew::default()),
             polls: false,
             per_month: budget::limit(manifest, connection),
         })
@@ -107,6 +116,25 @@ impl<'a> Session<'a> {
             budget.month,
         );
         StepError::new(ErrorClass::RateLimited, "budget", message).retry_after_ms(Some(ms))
+    }
+
+    /// By how much our clock is ahead of the provider's, by the last reply that told.
+    pub(super) fn skew(&self) -> Skew {
+        *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `run` and `step` with times that are so much earlier: by a clock that is so much behind ours.
+    pub(super) fn times_before(&self, ms: i64) -> Map<String, Value> {
+        let mut names = Map::new();
+        for name in ["run", "step"] {
+            let Some(mut value) = self.globals.get(name).cloned() else { continue };
+            if let Some(time) = value.get_mut("started_at") {
+                let at = instant_ms(time).map(|at| Timestamp::from_millis(at.saturating_sub(ms)).to_string());
+                *time = at.map_or(Value::Null, Value::from);
+            }
+            names.insert(name.to_string(), value);
+        }
+        names
     }
 
     /// The names of the session alone.
@@ -191,6 +219,10 @@ impl<'a> Session<'a> {
         tracing::debug!(operation = %operation.name, method = %outgoing.method, "a provider is called");
         self.core.ledger.count(self.connection, self.now, self.polls);
         let answer = self.core.client.send(outgoing).await.map_err(|failure| reply::lost(self, operation, failure))?;
+        if let Some(theirs) = reply::date_ms(&answer.headers) {
+            let ours = self.now.plus_ms(u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+            *self.skew.lock().unwrap_or_else(PoisonError::into_inner) = Skew::between(ours.as_millis(), theirs);
+        }
         reply::read(self, operation, answer, scope).await
     }
 

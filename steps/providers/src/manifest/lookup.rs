@@ -3,8 +3,9 @@
 use super::load::{Shared, known_status};
 use super::names::Names;
 use super::reader::{CallSite, Fields, Reader};
-use super::{Call, Check, Given, Lookup, Only, Reconcile, Test, Token, Verdict};
+use super::{Call, Check, Given, Lookup, Only, Reconcile, Search, Test, Token, Verdict};
 use crate::codes;
+use crate::limits::{MARGIN_S_DEFAULT, MARGIN_S_MAX};
 use crate::template::{Template, Tree};
 use engross_source::Node;
 
@@ -111,7 +112,7 @@ pub(super) fn tests(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>, n
 }
 
 fn test(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>, names: &Names) -> Option<Test> {
-    let keys = ["status", "at", "without", "equals", "contains", "not_before", "count", "absent"];
+    let keys = ["status", "at", "without", "equals", "contains", "not_before", "margin_s", "count", "absent"];
     let fields = reader.fields(node, "a test", &keys)?;
     if let Some(node) = fields.get("status") {
         let nodes = reader.one_or_more(node);
@@ -122,10 +123,22 @@ fn test(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>, names: &Names
     let without = fields.get("without").and_then(|node| reader.pointer(node, "`without`"));
     let absent = fields.get("absent").map(|_| reader.flag(&fields, "absent"));
     let asked = ["equals", "contains", "not_before", "count"].into_iter().filter(|key| fields.get(key).is_some());
+    if let Some(node) = fields.get("margin_s").filter(|_| fields.get("not_before").is_none()) {
+        reader.error(
+            codes::WRONG_VALUE,
+            node.span,
+            "`margin_s` belongs to `not_before`: how much earlier is still in doubt",
+        );
+    }
     let is = match asked.collect::<Vec<_>>().as_slice() {
         ["equals"] => fields.get("equals").and_then(|node| reader.tree(node, names)).map(Check::Equals),
         ["contains"] => reader.maybe_text(&fields, "contains").map(|text| Check::Contains(text.to_lowercase())),
-        ["not_before"] => fields.get("not_before").and_then(|node| reader.tree(node, names)).map(Check::NotBefore),
+        ["not_before"] => {
+            let margin = fields.get("margin_s").and_then(|_| reader.integer(&fields, "margin_s", 0, MARGIN_S_MAX));
+            let margin_ms = margin.unwrap_or(MARGIN_S_DEFAULT).saturating_mul(1000);
+            let from = fields.get("not_before").and_then(|node| reader.tree(node, names));
+            from.map(|from| Check::NotBefore { from, margin_ms })
+        }
         ["count"] => {
             let count = reader.integer(&fields, "count", 0, 1_000);
             count.and_then(|count| usize::try_from(count).ok()).map(Check::Count)
@@ -164,7 +177,7 @@ pub(super) fn reconcile(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_
 }
 
 fn search(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>, names: &Names) -> Option<Reconcile> {
-    let keys = ["operation", "input", "items", "among", "each", "match", "then", "one_is", "hint"];
+    let keys = ["operation", "input", "items", "among", "each", "match", "unclear_when", "then", "one_is", "hint"];
     let fields = reader.fields(node, "`search`", &keys)?;
     let call = call_of(reader, &fields, shared, names);
     let items = reader.need(&fields, "items").and_then(|node| reader.pointer(node, "`items`"));
@@ -186,7 +199,9 @@ fn search(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>, names: &Nam
     });
     let hint = reader.maybe_text(&fields, "hint");
     let certain = certain.unwrap_or(true);
-    Some(Reconcile::Search { call: call?, items: items?, among, each, matching, then, certain, hint })
+    let unclear = fields.get("unclear_when").map(|node| tests(reader, node, shared, names)).unwrap_or_default();
+    let search = Search { call: call?, items: items?, among, each, matching, unclear, then, certain, hint };
+    Some(Reconcile::Search(Box::new(search)))
 }
 
 fn look(reader: &mut Reader<'_>, node: &Node, shared: &Shared<'_>, names: &Names) -> Option<Reconcile> {

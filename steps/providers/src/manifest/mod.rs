@@ -411,21 +411,7 @@ pub(crate) struct Only {
 #[derive(Clone, Debug)]
 pub(crate) enum Reconcile {
     /// By going through a list for what the operation would have made.
-    Search {
-        call: Call,
-        items: Pointer,
-        /// Items of which one of these does not hold are left out before they are read one by one.
-        among: Vec<Test>,
-        /// Reads each item, named `item`, where the list does not say enough.
-        each: Option<Call>,
-        /// All must hold; one that cannot be told leaves the doubt.
-        matching: Vec<Test>,
-        /// Reads the one that was found, named `item`; its reply is the operation's.
-        then: Option<Call>,
-        /// Whether one that is found is certainly the operation's own.
-        certain: bool,
-        hint: Option<String>,
-    },
+    Search(Box<Search>),
     /// By looking at the object that the operation would have changed.
     Look {
         call: Call,
@@ -433,6 +419,26 @@ pub(crate) enum Reconcile {
         verdicts: Vec<Verdict>,
         hint: Option<String>,
     },
+}
+
+/// How a list is gone through for what an operation would have made.
+#[derive(Clone, Debug)]
+pub(crate) struct Search {
+    pub(crate) call: Call,
+    pub(crate) items: Pointer,
+    /// Where there are more items than are read one by one, those are left out of which one of these does not hold.
+    pub(crate) among: Vec<Test>,
+    /// Reads each item, named `item`, where the list does not say enough.
+    pub(crate) each: Option<Call>,
+    /// All must hold; one that cannot be told leaves the doubt.
+    pub(crate) matching: Vec<Test>,
+    /// What does not match and of which all of these hold leaves the doubt too.
+    pub(crate) unclear: Vec<Test>,
+    /// Reads the one that was found, named `item`; its reply is the operation's.
+    pub(crate) then: Option<Call>,
+    /// Whether one that is found is certainly the operation's own.
+    pub(crate) certain: bool,
+    pub(crate) hint: Option<String>,
 }
 
 /// What a look means.
@@ -463,8 +469,12 @@ pub(crate) enum Check {
     Equals(Tree),
     /// Text that contains this, whatever the letter case.
     Contains(String),
-    /// A time at or after this one.
-    NotBefore(Tree),
+    /// A time at or after this one. While an effect is looked up, one that is earlier by no more than the margin, in milliseconds,
+    /// leaves the doubt: the clock that it is from may be another.
+    NotBefore {
+        from: Tree,
+        margin_ms: i64,
+    },
     /// So many things are found there.
     Count(usize),
 }

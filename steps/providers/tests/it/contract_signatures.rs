@@ -76,13 +76,13 @@ async fn a_create_is_looked_up_by_template_name_and_time() {
     let others = [
         item("name", "NDA 2", "1234567", now),
         item("template", "NDA", "7654321", now),
-        item("old", "NDA", "1234567", "2023-11-14T22:00:00Z"),
+        item("old", "NDA", "1234567", "2023-11-13T22:08:20.122Z"),
     ];
     let page = |items: &[Value]| Say::ok(json!({"totalCount": items.len(), "contracts": items}));
     let name = "contract_signatures";
     let (found, lines) = looked(name, "create_contract", create(), vec![page(&others)]).await;
     assert_eq!(found, "not done");
-    let expected = "GET /webapi/contracts?template-id=1234567&substring=NDA&placement=any&order=creation-date-asc&page=1&page-size=100 HTTP/1.1";
+    let expected = "GET /webapi/contracts?template-id=1234567&placement=any&date-range=2023-11-13~&order=creation-date-asc&page=1&page-size=100 HTTP/1.1";
     assert_eq!(lines, [expected]);
     let (found, _) = looked(name, "create_contract", create(), vec![Say::ok(json!({"totalCount": 0}))]).await;
     assert_eq!(found, "not done");

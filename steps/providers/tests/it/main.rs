@@ -3,6 +3,7 @@
 mod advice;
 mod awaits;
 mod budgets;
+mod clocks;
 mod composing;
 mod connections;
 mod contract_signatures;

@@ -127,6 +127,7 @@ fn reconciling_and_lookups_are_checked_too() {
     for more in [
         "    reconcile: { look: { operation: get, input: { id: x }, verdicts: [] } }\n",
         "    reconcile: { search: { operation: get } }\n",
+        "    reconcile: { search: { operation: get, input: { id: x }, items: '', one_is: unclear, match: [{ at: /x, equals: z, margin_s: 5 }, { at: /x, not_before: z, margin_s: -1 }], unclear_when: { at: /x } } }\n",
         "    lookups: { side: { in: \"${reads.thing.sides}\", id: /uid, noun: side } }\n",
         "    lookups: { side: { one: \"${input.name}\", in: \"${lookups.other}\", id: uid, noun: side } }\n",
         "    reads: { thing: { operation: get, input: { id: \"${input.name}\" } } }\n    lookups: { a: { one: x, in: \"${reads.thng.sides}\", id: /uid, noun: side } }\n",

@@ -167,7 +167,8 @@ async fn creates_are_looked_up() {
             "GET /v1/contracts/ce883764523af12e.json?token=key-0123456789 HTTP/1.1",
         ]
     );
-    let (found, _) = looked("paperlex", "create_contract", create.clone(), vec![Say::ok(json!([old, other]))]).await;
+    let older = item("older", "NDA", "2023-11-13T22:08:20Z");
+    let (found, _) = looked("paperlex", "create_contract", create.clone(), vec![Say::ok(json!([older, other]))]).await;
     assert_eq!(found, "not done");
     let (found, _) = looked("paperlex", "create_contract", create, vec![Say::ok(json!([ours, ours]))]).await;
     assert!(
