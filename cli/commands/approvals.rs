@@ -60,6 +60,10 @@ pub struct Decide {
     #[arg(long, value_name = "SHA256")]
     pub sha256: Option<String>,
 
+    /// The round in which you were asked, as `engross approvals list` shows it; needed once people are asked anew
+    #[arg(long)]
+    pub round: Option<u32>,
+
     #[command(flatten)]
     pub who: AsArg,
 
@@ -156,10 +160,11 @@ async fn list(args: List, config: &Config) -> Result<Exit> {
             .iter()
             .map(|a| {
                 let expires = a.expires_at.clone().unwrap_or_else(|| "never".to_string());
-                vec![a.run.to_string(), a.step.to_string(), question(a), a.asked.join(", "), expires]
+                let round = a.round.to_string();
+                vec![a.run.to_string(), a.step.to_string(), round, question(a), a.asked.join(", "), expires]
             })
             .collect();
-        ui::table(&["RUN", "STEP", "QUESTION", "ASKED", "EXPIRES"], &rows)
+        ui::table(&["RUN", "STEP", "ROUND", "QUESTION", "ASKED", "EXPIRES"], &rows)
     });
     Ok(offline::unread(&found.unreadable))
 }
@@ -200,18 +205,40 @@ async fn meant(client: &Client, run: &RunId, step: Option<&str>) -> Result<StepI
     }
 }
 
+/// The round that a decision names. Without a word of who decides it is the first one: what is asked in a later one was changed or
+/// is asked again, and they may have looked at it before that.
+async fn round(client: &Client, run: &RunId, step: &StepId, args: &Decide) -> Result<Option<u32>> {
+    if args.round.is_some() {
+        return Ok(args.round);
+    }
+    let approvals = client.approvals().await?.approvals;
+    let Some(asked) = approvals.into_iter().find(|a| a.run == *run && a.step == *step) else { return Ok(None) };
+    if asked.round > 1 && args.sha256.is_none() {
+        bail!(
+            "step `{}` is asked anew, in round {}: what is approved was changed, or the step is run again\n  \
+             hint: look at it with `engross approvals list`, then decide with --round {}",
+            ui::escaped(step.as_str()),
+            asked.round,
+            asked.round
+        );
+    }
+    Ok(Some(asked.round))
+}
+
 async fn decide(args: Decide, verdict: Verdict, config: &Config) -> Result<Exit> {
     let form = args.form.as_deref().map(serde_json::from_str::<Value>).transpose();
     let form = form.context("--form is no JSON")?;
     let client = offline::must_run(config, &args.server)?;
     let run = RunId::new(&args.run);
     let step = meant(&client, &run, args.step.as_deref()).await?;
+    let round = round(&client, &run, &step, &args).await?;
     let request = wire::Decide {
         decision: verdict,
         by: args.who.or_account(),
         comment: args.comment,
         form,
         subject_sha256: args.sha256,
+        round,
     };
     let decided = client.decide(&run, &step, &request).await?;
     ui::print(args.format.format, &decided, || match decided.effect.as_str() {

@@ -178,6 +178,7 @@ async fn approve(client: &Client, run: &RunId) -> Result<()> {
                 comment: Some("reviewed in the demo".to_string()),
                 form: None,
                 subject_sha256: approval.subject_sha256.clone(),
+                round: Some(approval.round),
             };
             client.decide(run, &approval.step, &decide).await?;
             return Ok(());

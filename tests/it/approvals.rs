@@ -59,15 +59,29 @@ async fn a_long_approval_goes_from_hand_to_hand() {
     check(&lab, &["approve", run, "--as", lena, "--form", form], "lena@legal.example has decided this already");
 
     let subject = lab.write("subject.json", r#"{ "contract": "c2" }"#);
+    let eve = ["reset", run, "--subject", subject.to_str().unwrap(), "--as", "eve@sales.example"];
+    check(&lab, &eve, "eve@sales.example may not say that this was changed");
     check(&lab, &["reset", run, "--subject", subject.to_str().unwrap(), "--as", lena], "people are asked anew");
-    assert_eq!((&waiting(&lab)["stage"], &waiting(&lab)["decisions"]), (&json!(1), &json!([])));
+    let anew = waiting(&lab);
+    assert_eq!((&anew["stage"], &anew["decisions"], &anew["round"]), (&json!(1), &json!([]), &json!(2)));
     check(&lab, &["approve", run, "--as", omar, "--form", form, "--sha256", &shown], "this is not what was decided on");
-    check(&lab, &["approve", run, "--as", omar, "--form", form], "recorded; others have to decide");
+    // What was said of the first round is about something else, whoever sends it and however late.
+    check(&lab, &["approve", run, "--as", omar, "--form", form], "decide with --round 2");
+    check(&lab, &["approve", run, "--as", omar, "--form", form, "--round", "1"], "round 2 is asked now");
+    let late = json!({ "decision": "approve", "by": omar, "form": { "cost_center": "A1" } });
+    let first = json!({ "decision": "approve", "by": omar, "form": { "cost_center": "A1" }, "round": 1 });
+    for late in [late, first] {
+        let (status, answer) = lab.post(&format!("/runs/{run}/steps/ask/decision"), &late).await;
+        assert_eq!((status, &answer["error"]["code"]), (409, &json!("decision_stale")), "{answer}");
+        assert!(answer["error"]["hint"].as_str().unwrap().contains("look again"), "{answer}");
+    }
+    assert_eq!(waiting(&lab)["decisions"], json!([]));
+    check(&lab, &["approve", run, "--as", omar, "--form", form, "--round", "2"], "recorded; others have to decide");
     check(&lab, &["delegate", run, "--as", "zoe@sales.example", "--to", "ada@sales.example"], "cannot give it");
     let kim = "kim@sales.example";
     check(&lab, &["delegate", run, "--as", "zoe@sales.example", "--to", kim], "kim@sales.example decides instead of");
-    check(&lab, &["approve", run, "--as", "zoe@sales.example", "--form", form], "has handed this decision on");
-    check(&lab, &["approve", run, "--as", kim, "--form", r#"{"cost_center": "B7"}"#], "approved");
+    check(&lab, &["approve", run, "--as", "zoe@sales.example", "--form", form, "--round", "2"], "has handed this decision on");
+    check(&lab, &["approve", run, "--as", kim, "--form", r#"{"cost_center": "B7"}"#, "--round", "2"], "approved");
     let runs = lab.until_over(1).await;
     assert_eq!(runs[0]["status"], "succeeded");
     let view = lab.get(&format!("/runs/{run}")).await.unwrap();

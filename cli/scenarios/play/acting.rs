@@ -88,6 +88,7 @@ impl Play<'_> {
                 let decision = Decision {
                     comment: comment.clone(),
                     form: form.clone(),
+                    round: states.iter().find(|state| state.run == run).map(|state| state.round(&step)),
                     ..Decision::new(by.clone(), verdict, self.clock.now())
                 };
                 let done = engine.record(&run, &step, decision).await;

@@ -105,7 +105,10 @@ impl Engine {
                 %step,
                 to = to.join(", "),
                 subject = shown.title,
-                text = format!("{about}: your decision is waited for; `engross approvals approve {run} {step}`, or reject"),
+                text = format!(
+                    "{about}: your decision is waited for; `engross approvals approve {run} {step} --round {}`, or reject",
+                    shown.round
+                ),
                 "notification"
             );
         }

@@ -105,6 +105,10 @@ pub struct ApprovalView {
     pub expires_at: Option<String>,
     /// The digest of what is approved.
     pub subject_sha256: Option<String>,
+    /// In which round people are asked, from 1: it is another after each reset, and when the approval is run again. A decision
+    /// that names it counts in this round only.
+    #[serde(default)]
+    pub round: u32,
     /// Which stage is asked, from 1.
     #[serde(default)]
     pub stage: usize,
@@ -316,6 +320,7 @@ pub(crate) fn approval(state: &RunState, step: &StepId) -> Option<ApprovalView> 
         decisions: decisions.iter().map(|d| format!("{}: {}", d.by, verdict(d.verdict))).collect(),
         expires_at: wait.deadline.as_ref().map(|d| d.at.to_string()),
         subject_sha256: approval.subject_sha256.clone(),
+        round: state.round(step),
         stage: approval.stage_index(decisions).map_or(0, |index| index + 1),
         stages: approval.stages.len(),
         form: approval.form.clone(),

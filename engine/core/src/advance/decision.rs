@@ -14,7 +14,7 @@ pub(super) fn decide(work: &mut Work<'_>, step: &StepId, mut decision: Decision)
         return Ok(());
     }
     let (approval, decisions, asked) = open_approval(work, step)?;
-    approval.check(decisions, asked, &decision)?;
+    approval.check(decisions, asked, work.state.round(step), &decision)?;
     work.emit(Event::DecisionRecorded { step: step.clone(), decision });
 
     let (approval, decisions, _) = open_approval(work, step)?;

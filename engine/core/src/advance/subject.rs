@@ -17,6 +17,7 @@ pub(super) fn changed(
         return Ok(());
     }
     let (approval, _, asked) = decision::open_approval(work, &step)?;
+    approval.check_reset(asked, &work.state.requester, &by)?;
     if approval.subject_sha256.as_ref() == Some(&subject_sha256) {
         return Err(Refusal::SameSubject.into());
     }

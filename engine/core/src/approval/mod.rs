@@ -98,6 +98,9 @@ pub struct Decision {
     /// The digest of what they were shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject_sha256: Option<String>,
+    /// The round in which they were asked: [`crate::RunState::round`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<u32>,
 }
 
 /// Yes or no.
@@ -111,8 +114,8 @@ pub enum Verdict {
 }
 
 impl Decision {
-    /// A decision without a comment, a form or a digest.
+    /// A decision without a comment, a form, a digest or a round.
     pub fn new(by: Person, verdict: Verdict, at: Timestamp) -> Self {
-        Self { by, verdict, comment: None, at, form: None, subject_sha256: None }
+        Self { by, verdict, comment: None, at, form: None, subject_sha256: None, round: None }
     }
 }

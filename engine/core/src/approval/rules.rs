@@ -70,6 +70,33 @@ pub enum Refusal {
         /// The digest of what is approved.
         now: String,
     },
+    /// The decision is about a question that was asked before this one.
+    #[error(
+        "this decision is about round {spoken_of}, and round {now} is asked now; \
+         look at it again with `engross approvals list`, then decide"
+    )]
+    OtherRound {
+        /// The round that the decision names.
+        spoken_of: u32,
+        /// The round that is asked.
+        now: u32,
+    },
+    /// The decision says neither in which round it was asked for nor what it is about, and may have been on its way since before
+    /// people were asked anew.
+    #[error(
+        "this is asked anew, in round {now}, and the decision does not say what it is about; \
+         look at it again with `engross approvals list`, then decide"
+    )]
+    NoRound {
+        /// The round that is asked.
+        now: u32,
+    },
+    /// A reset by somebody whom the approval does not concern.
+    #[error("{by} may not say that this was changed: whoever asked for the run may, and those whom the approval names")]
+    NotConcerned {
+        /// Who tried.
+        by: Person,
+    },
     /// A reset to what is approved already.
     #[error("what is approved has this digest already: nothing is changed")]
     SameSubject,
@@ -82,6 +109,13 @@ pub enum Refusal {
     /// More changes than an approval can bear.
     #[error("this approval was changed {RESETS_MAX} times already; cancel the run and start another")]
     TooManyResets,
+}
+
+impl Refusal {
+    /// Whether the decision is about something else than what is asked now: whoever made it should look again.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Self::OtherSubject { .. } | Self::OtherRound { .. } | Self::NoRound { .. })
+    }
 }
 
 /// What the decisions so far amount to.
@@ -142,12 +176,24 @@ impl Approval {
         people
     }
 
-    /// Whether this decision counts now.
-    pub(crate) fn check(&self, decisions: &[Decision], asked: &Asked, decision: &Decision) -> Result<(), Refusal> {
+    /// Whether this decision counts now, in this round.
+    pub(crate) fn check(
+        &self,
+        decisions: &[Decision],
+        asked: &Asked,
+        round: u32,
+        decision: &Decision,
+    ) -> Result<(), Refusal> {
         let by = &decision.by;
         self.may_speak(decisions, asked, by)?;
         if decisions.len() >= DECISIONS_MAX {
             return Err(Refusal::TooMany);
+        }
+        match decision.round {
+            Some(spoken_of) if spoken_of != round => return Err(Refusal::OtherRound { spoken_of, now: round }),
+            // Nothing was asked before the first round that a decision could have been about.
+            None if round > 1 && decision.subject_sha256.is_none() => return Err(Refusal::NoRound { now: round }),
+            Some(_) | None => {}
         }
         if let Some(shown) = &decision.subject_sha256
             && self.subject_sha256.as_ref() != Some(shown)
@@ -162,6 +208,18 @@ impl Approval {
             }
         }
         Ok(())
+    }
+
+    /// Whether a person may say that what is approved was changed. It takes other people's yes away and says what is approved from
+    /// then on, so that it is not for everybody: only for who asked for the run, and for those whom the approval names.
+    pub(crate) fn check_reset(&self, asked: &Asked, requester: &Person, by: &Person) -> Result<(), Refusal> {
+        let stages = self.stages.iter().flat_map(|stage| &stage.people);
+        let others = self.escalate.iter().flat_map(|escalation| &escalation.people);
+        let deputies = asked.delegations.iter().map(|delegation| &delegation.to);
+        match by == requester || stages.chain(others).chain(deputies).any(|person| person == by) {
+            true => Ok(()),
+            false => Err(Refusal::NotConcerned { by: by.clone() }),
+        }
     }
 
     /// Whether a person is asked now and has not decided.
@@ -256,7 +314,7 @@ mod tests {
 
     fn check(approval: &Approval, decisions: &[Decision], by: &str, expected: &str) {
         let asked = Asked::new(Timestamp::from_millis(0), &WaitKind::Timer);
-        let answer = match approval.check(decisions, &asked, &decided(by, Verdict::Approve)) {
+        let answer = match approval.check(decisions, &asked, 1, &decided(by, Verdict::Approve)) {
             Ok(()) => "counts".to_string(),
             Err(refusal) => refusal.to_string(),
         };

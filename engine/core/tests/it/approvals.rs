@@ -166,6 +166,92 @@ fn a_decision_is_handed_on_once_and_not_in_circles() {
     assert_snapshot!(w.trace);
 }
 
+/// Who says so, and about which round.
+fn in_round(w: &mut World, by: &str, round: Option<u32>) {
+    let decision = Decision { round, ..Decision::new(Person::new(by), Verdict::Approve, Timestamp::from_millis(0)) };
+    w.give(Input::Decision { step: StepId::new("approve"), decision });
+}
+
+fn asked_again(w: &mut World) {
+    let (from, by) = (StepId::new("approve"), Person::new("ada"));
+    w.give(Input::Rerun { from, by, effects_again: true, going_on: Default::default(), comment: None });
+    let stages = vec![asks(&["lena", "omar"], 1)];
+    let approval = Approval { title: "Send it?".into(), stages, ..Approval::default() };
+    let attempt = w.state.as_ref().unwrap().past[&StepId::new("approve")].attempts + 1;
+    let parked = Wait { kind: WaitKind::Approval(Box::new(approval)), deadline: None };
+    w.answer("approve", attempt, Ok(engross_core::StepResult::Parked(parked)));
+}
+
+/// What of it was refused.
+fn refusals(w: &mut World) -> Vec<String> {
+    let lines = w.trace.lines().filter_map(|line| line.strip_prefix("refused: ")).map(str::to_string).collect();
+    w.trace.clear();
+    lines
+}
+
+const LOOK_AGAIN: &str = "look at it again with `engross approvals list`, then decide";
+
+#[test]
+fn a_decision_on_its_way_does_not_count_once_it_was_reset() {
+    let mut w = staged(vec![asks(&["lena", "omar"], 2)]);
+    w.trace.clear();
+    in_round(&mut w, "lena", Some(2));
+    assert_eq!(refusals(&mut w), [format!("this decision is about round 2, and round 1 is asked now; {LOOK_AGAIN}")]);
+    in_round(&mut w, "lena", None);
+    changed(&mut w, "bb");
+    in_round(&mut w, "omar", Some(1));
+    in_round(&mut w, "omar", None);
+    let expected = [
+        format!("this decision is about round 1, and round 2 is asked now; {LOOK_AGAIN}"),
+        format!("this is asked anew, in round 2, and the decision does not say what it is about; {LOOK_AGAIN}"),
+    ];
+    assert_eq!(refusals(&mut w), expected);
+    in_round(&mut w, "omar", Some(2));
+    in_round(&mut w, "lena", Some(2));
+    assert_eq!(w.state.as_ref().unwrap().steps[&StepId::new("approve")].outcome().unwrap().as_str(), "approved");
+}
+
+#[test]
+fn a_decision_on_its_way_does_not_count_once_the_approval_is_run_again() {
+    let mut w = world(1);
+    asked_again(&mut w);
+    assert_eq!(w.state.as_ref().unwrap().round(&StepId::new("approve")), 2, "{}", w.trace);
+    in_round(&mut w, "lena", None);
+    in_round(&mut w, "lena", Some(1));
+    assert_eq!(refusals(&mut w).len(), 2);
+    in_round(&mut w, "lena", Some(2));
+    assert_eq!(w.state.as_ref().unwrap().steps[&StepId::new("approve")].outcome().unwrap().as_str(), "approved");
+    w.intend("send", 1).done("send", 1);
+    asked_again(&mut w);
+    assert_eq!(w.state.as_ref().unwrap().round(&StepId::new("approve")), 3, "one that was given is asked anew");
+}
+
+#[test]
+fn only_those_who_are_concerned_say_that_it_was_changed() {
+    let mut w = staged(vec![asks(&["lena"], 1), asks(&["zoe"], 1)]);
+    let mut check = |by: &str, digest: &str, expected: bool| {
+        w.trace.clear();
+        let (step, by) = (StepId::new("approve"), Person::new(by));
+        w.give(Input::SubjectChanged { step, subject_sha256: digest.into(), by: by.clone(), comment: None });
+        let refused = format!(
+            "{by} may not say that this was changed: whoever asked for the run may, and those whom the approval names"
+        );
+        assert_eq!(refusals(&mut w), if expected { Vec::new() } else { vec![refused] });
+        let round = w.state.as_ref().unwrap().round(&StepId::new("approve"));
+        if expected {
+            delegate(&mut w, "lena", "max");
+        }
+        round
+    };
+    assert_eq!(check("eve", "bb", false), 1);
+    assert_eq!(check("max", "bb", false), 1);
+    assert_eq!(check("ada", "bb", true), 2, "who asked for the run");
+    assert_eq!(check("zoe", "cc", true), 3, "who is asked later");
+    assert_eq!(check("gc", "dd", true), 4, "to whom it may be escalated");
+    assert_eq!(check("max", "ee", true), 5, "who decides instead of one who is asked");
+    assert_eq!(check("eve", "ff", false), 5);
+}
+
 #[test]
 fn what_was_changed_is_decided_anew() {
     let mut w = staged(vec![asks(&["lena", "omar"], 2)]);
@@ -182,7 +268,7 @@ fn what_was_changed_is_decided_anew() {
     changed(&mut w, "bb");
     about(&mut w, "omar", "aa");
     about(&mut w, "omar", "bb");
-    w.decide("approve", "lena", Verdict::Approve);
+    in_round(&mut w, "lena", Some(2));
     changed(&mut w, "cc");
     assert_snapshot!(w.trace);
 }

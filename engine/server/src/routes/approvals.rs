@@ -7,7 +7,7 @@ use crate::extract::{Body, Place};
 use crate::state::Shared;
 use axum::Json;
 use axum::extract::State;
-use engross_core::{Decision, Person, RunId, StepId, Timestamp};
+use engross_core::{Decision, Person, Rejection, RunId, StepId, Timestamp};
 use engross_runtime::{DecisionEffect, Error, Found};
 
 pub(super) async fn list(State(shared): State<Shared>) -> Result<Json<Approvals>, ApiError> {
@@ -26,6 +26,7 @@ pub(super) async fn decide(
         comment: request.comment,
         form: request.form,
         subject_sha256: request.subject_sha256,
+        round: request.round,
         ..Decision::new(by, request.decision, Timestamp::from_millis(0))
     };
     let effect = shared.engine.record(&run, &step, decision).await;
@@ -62,7 +63,22 @@ async fn answer(
         Ok(DecisionEffect::Recorded) => "recorded",
         Ok(DecisionEffect::Decided) => "decided",
         Ok(DecisionEffect::Expired) => "expired",
-        Err(error) => return Err(or_archived(shared, run, error).await),
+        Err(error) => {
+            let hint = look_again(&error);
+            let refused = or_archived(shared, run, error).await;
+            return Err(match hint {
+                Some(hint) => refused.hint(hint),
+                None => refused,
+            });
+        }
     };
     Ok(Json(Decided { effect: effect.to_string() }))
+}
+
+/// What to do after a decision about what is not asked any more.
+fn look_again(error: &Error) -> Option<String> {
+    matches!(error, Error::Rejected(Rejection::Refused(refusal)) if refusal.is_stale()).then(|| {
+        "look again at what is asked now (`engross approvals list`, `GET /api/v1/approvals`), and decide with its `round`"
+            .to_string()
+    })
 }

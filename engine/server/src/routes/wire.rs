@@ -182,6 +182,10 @@ pub struct Decide {
     /// The digest of what they were shown; a decision about anything else is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject_sha256: Option<String>,
+    /// The round in which they were asked; a decision in any other is refused. From the second round on, a decision says this, or
+    /// the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<u32>,
 }
 
 /// `POST /api/v1/runs/{run}/steps/{step}/delegation`.

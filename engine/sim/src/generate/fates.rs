@@ -53,12 +53,12 @@ pub struct Answer {
 /// Something that people do about an approval that takes long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Doing {
-    /// Somebody decides, maybe about what they were shown.
-    Decide(Person, Verdict, Option<String>),
+    /// Somebody decides, maybe about what they were shown, maybe about a round.
+    Decide(Person, Verdict, Option<String>, Option<u32>),
     /// Somebody has another decide.
     HandOn(Person, Person),
-    /// What is approved is changed to this.
-    Change(String),
+    /// Somebody says that what is approved was changed to this.
+    Change(Person, String),
 }
 
 /// What people do about an approval that takes long, and how long after the question.
@@ -68,12 +68,16 @@ pub fn doings(dice: &mut Dice) -> Vec<(u64, Doing)> {
     let mut doings: Vec<(u64, Doing)> = (0..dice.range(2, 12))
         .map(|_| {
             let doing = match dice.below(10) {
-                0 => Doing::Change(dice.below(3).to_string()),
+                0 => {
+                    let by = if dice.percent(40) { Person::new("rita@sales.example") } else { somebody(dice) };
+                    Doing::Change(by, dice.below(3).to_string())
+                }
                 1 | 2 => Doing::HandOn(somebody(dice), somebody(dice)),
                 _ => {
                     let verdict = if dice.percent(93) { Verdict::Approve } else { Verdict::Reject };
                     let shown = dice.percent(20).then(|| dice.below(3).to_string());
-                    Doing::Decide(somebody(dice), verdict, shown)
+                    let round = dice.percent(50).then(|| u32::try_from(dice.range(1, 3)).unwrap_or(1));
+                    Doing::Decide(somebody(dice), verdict, shown, round)
                 }
             };
             (dice.range(MINUTE_MS, 3 * DAY_MS), doing)

@@ -18,6 +18,8 @@ pub(crate) struct Question {
     no: bool,
     /// Who decides instead of whom.
     instead: BTreeMap<Person, Person>,
+    /// How often people were asked, each change counted.
+    round: u32,
     /// What is approved.
     subject: Option<String>,
     /// Since when the stage is asked, who else may decide in it, and what it has had.
@@ -29,7 +31,7 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    fn new(asked: Approval, at: Timestamp) -> Self {
+    fn new(asked: Approval, round: u32, at: Timestamp) -> Self {
         let subject = asked.subject_sha256.clone();
         Self {
             asked,
@@ -37,6 +39,7 @@ impl Question {
             yes: 0,
             no: false,
             instead: BTreeMap::new(),
+            round,
             subject,
             since: at,
             others: Vec::new(),
@@ -108,6 +111,12 @@ pub(super) fn check(watched: &Watched, record: &Record) -> Held {
             if decision.subject_sha256.is_some() && decision.subject_sha256 != question.subject {
                 return bad("decided about something else");
             }
+            if decision.round.is_some_and(|round| round != question.round) {
+                return bad("decided in another round");
+            }
+            if question.round > 1 && decision.round.is_none() && decision.subject_sha256.is_none() {
+                return bad("may have decided before people were asked anew");
+            }
             Ok(())
         }
         Event::Delegated { step, by, to, .. } => {
@@ -153,7 +162,9 @@ pub(super) fn follow(watched: &mut Watched, record: &Record) {
     let Some(step) = record.event.step() else { return };
     if let Event::StepParked { wait, .. } = &record.event {
         if let WaitKind::Approval(approval) = &wait.kind {
-            watched.questions.insert(step.clone(), Question::new((**approval).clone(), record.at));
+            let before = watched.questions.get(step).map_or(0, |question| question.round);
+            let question = Question::new((**approval).clone(), before + 1, record.at);
+            watched.questions.insert(step.clone(), question);
         }
         return;
     }
@@ -180,6 +191,7 @@ pub(super) fn follow(watched: &mut Watched, record: &Record) {
         }
         Event::ApprovalReset { subject_sha256, .. } => {
             question.decided.clear();
+            question.round += 1;
             (question.yes, question.no, question.subject) = (0, false, Some(subject_sha256.clone()));
             question.anew(record.at);
         }

@@ -9,6 +9,9 @@ use serde_json::Value;
 /// A question as it stands.
 struct Question<'a> {
     asked: &'a Approval,
+    requester: &'a Person,
+    /// How often people were asked, each change counted.
+    round: u32,
     decided: Vec<Person>,
     yes: usize,
     instead: Vec<(Person, Person)>,
@@ -28,10 +31,11 @@ pub(super) fn decided(
     let WaitKind::Approval(asked) = &wait.kind else { return None };
     let subject = asked.subject_sha256.clone();
     let (decided, instead) = (Vec::new(), Vec::new());
-    let mut question = Question { asked, decided, yes: 0, instead, subject, since: from, escalated: 0 };
+    let mut question =
+        Question { asked, requester, round: 1, decided, yes: 0, instead, subject, since: from, escalated: 0 };
     let expires = wait.deadline.map(|deadline| from + u64::try_from(deadline.at.as_millis()).unwrap_or(0));
     let answers = script.answers.iter().map(|(after, by, verdict)| {
-        let doing = Doing::Decide(by.clone(), *verdict, None);
+        let doing = Doing::Decide(by.clone(), *verdict, None, None);
         (from + after, doing)
     });
     let mut acts: Vec<(u64, Doing)> =
@@ -104,9 +108,21 @@ impl Question<'_> {
         !self.asked.forbid.contains(by) && !self.decided.contains(by) && self.asks(now, now, &self.instead).contains(by)
     }
 
+    /// Who may say that it was changed.
+    fn is_concerned(&self, by: &Person) -> bool {
+        let of_stages = self.asked.stages.iter().any(|stage| stage.people.contains(by));
+        let of_escalations = self.asked.escalate.iter().any(|escalation| escalation.people.contains(by));
+        let instead = self.instead.iter().any(|(_, to)| to == by);
+        by == self.requester || of_stages || of_escalations || instead
+    }
+
     fn act(&mut self, at: u64, doing: Doing) -> Option<&'static str> {
         match doing {
-            Doing::Decide(by, verdict, shown) => {
+            Doing::Decide(by, verdict, shown, round) => {
+                let says_nothing = round.is_none() && shown.is_none();
+                if round.is_some_and(|round| round != self.round) || (says_nothing && self.round > 1) {
+                    return None;
+                }
                 if !self.may_speak(&by) || shown.is_some_and(|shown| Some(shown) != self.subject) {
                     return None;
                 }
@@ -141,8 +157,9 @@ impl Question<'_> {
                 }
                 None
             }
-            Doing::Change(subject) => {
-                if self.subject.as_ref() != Some(&subject) {
+            Doing::Change(by, subject) => {
+                if self.is_concerned(&by) && self.subject.as_ref() != Some(&subject) {
+                    self.round += 1;
                     self.decided.clear();
                     (self.yes, self.subject) = (0, Some(subject));
                     (self.since, self.escalated) = (at, 0);

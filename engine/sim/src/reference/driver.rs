@@ -193,14 +193,13 @@ impl Driver<'_> {
             Due::Does(step, doing) => {
                 let comment = None;
                 self.give(match doing {
-                    Doing::Decide(by, verdict, shown) => {
-                        let decision = Decision { subject_sha256: shown, ..Decision::new(by, verdict, self.wall()) };
+                    Doing::Decide(by, verdict, shown, round) => {
+                        let decision =
+                            Decision { subject_sha256: shown, round, ..Decision::new(by, verdict, self.wall()) };
                         Input::Decision { step, decision }
                     }
                     Doing::HandOn(by, to) => Input::Delegate { step, by, to, comment },
-                    Doing::Change(subject_sha256) => {
-                        Input::SubjectChanged { step, subject_sha256, by: Person::new("rita"), comment }
-                    }
+                    Doing::Change(by, subject_sha256) => Input::SubjectChanged { step, subject_sha256, by, comment },
                 });
             }
             Due::Decide(step, by, verdict) => {

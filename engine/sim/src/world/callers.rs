@@ -18,9 +18,9 @@ use serde_json::json;
 pub(crate) enum Wish {
     Start { number: usize, plan: usize, keyed: bool },
     CancelNumber { number: usize },
-    Decide { run: RunId, step: StepId, by: Person, verdict: Verdict, shown: Option<String> },
+    Decide { run: RunId, step: StepId, by: Person, verdict: Verdict, shown: Option<String>, round: Option<u32> },
     HandOn { run: RunId, step: StepId, by: Person, to: Person },
-    Change { run: RunId, step: StepId, subject: String },
+    Change { run: RunId, step: StepId, by: Person, subject: String },
     Help { run: RunId, step: StepId },
     Rerun { number: usize },
     Event { id: String, kind: String, data: serde_json::Value },
@@ -61,8 +61,8 @@ impl World {
         match wish {
             Wish::Start { number, plan, keyed } => self.start(id, number, plan, keyed),
             Wish::CancelNumber { number } => self.cancel(id, number),
-            Wish::Decide { run, step, by, verdict, shown } => {
-                let decision = Decision { subject_sha256: shown, ..Decision::new(by, verdict, self.wall()) };
+            Wish::Decide { run, step, by, verdict, shown, round } => {
+                let decision = Decision { subject_sha256: shown, round, ..Decision::new(by, verdict, self.wall()) };
                 let input = Input::Decision { step, decision };
                 self.give(&run, Op::Turn { input: Box::new(input), quiet: false }, Then::Reply(id));
             }
@@ -70,8 +70,7 @@ impl World {
                 let input = Input::Delegate { step, by, to, comment: None };
                 self.give(&run, Op::Turn { input: Box::new(input), quiet: false }, Then::Reply(id));
             }
-            Wish::Change { run, step, subject } => {
-                let by = Person::new("rita@sales.example");
+            Wish::Change { run, step, by, subject } => {
                 let input = Input::SubjectChanged { step, subject_sha256: subject, by, comment: None };
                 self.give(&run, Op::Turn { input: Box::new(input), quiet: false }, Then::Reply(id));
             }
@@ -216,9 +215,10 @@ impl World {
 
     /// People see that they are asked.
     pub(super) fn people_will_answer(&mut self, run: &RunId, step: &StepId, expires_ms: Option<u64>) {
+        let round = self.oracle.runs.get(run).map(|watched| watched.state.round(step));
         for answer in self.fates.answers(&Self::base(run), step, expires_ms) {
             let (run, step, by, verdict) = (run.clone(), step.clone(), answer.by, answer.verdict);
-            let wish = Wish::Decide { run, step, by, verdict, shown: None };
+            let wish = Wish::Decide { run, step, by, verdict, shown: None, round };
             if expires_ms.is_some_and(|at| answer.after_ms.abs_diff(at) < 5) {
                 self.hit(Fault::DecisionAtDeadline);
             }
@@ -231,9 +231,9 @@ impl World {
         for (after_ms, doing) in self.fates.doings(&Self::base(run), step) {
             let (run, step) = (run.clone(), step.clone());
             let wish = match doing {
-                Doing::Decide(by, verdict, shown) => Wish::Decide { run, step, by, verdict, shown },
+                Doing::Decide(by, verdict, shown, round) => Wish::Decide { run, step, by, verdict, shown, round },
                 Doing::HandOn(by, to) => Wish::HandOn { run, step, by, to },
-                Doing::Change(subject) => Wish::Change { run, step, subject },
+                Doing::Change(by, subject) => Wish::Change { run, step, by, subject },
             };
             self.plan_in(after_ms, Happening::Call(Caller::new(wish)));
         }

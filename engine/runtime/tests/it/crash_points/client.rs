@@ -7,7 +7,7 @@ use super::cases::{Act, Case, What, When};
 use super::ledger::{Ask, Ledger, key};
 use crate::world::TOKEN;
 use engross_compiler::Compiled;
-use engross_core::{Person, RunId, StepId, StepState, fold};
+use engross_core::{Decision, Person, RunId, StepId, StepState, Timestamp, fold};
 use engross_runtime::{Engine, Error, Said, StartOptions, Word, WorkflowFiles};
 use engross_source::SourceFile;
 use engross_store::{MemoryStore, Store};
@@ -97,7 +97,13 @@ pub(crate) fn is_time(store: &MemoryStore, ledger: &Ledger, act: &Act, known: &A
 pub(crate) async fn act(engine: &Engine, store: &MemoryStore, ledger: &Ledger, act: &Act, run: &RunId) -> Answer {
     match act.what {
         What::Decide { step, by, verdict } => {
-            let decided = engine.decide(run, &step.into(), Person::new(by), verdict, None).await;
+            // Whoever decides looks at what is asked first, also when it is asked again.
+            let asked = engine.approvals().await.map(|approvals| approvals.found).unwrap_or_default();
+            let asked = asked.into_iter().find(|asked| asked.run == *run && asked.step.as_str() == step);
+            let round = asked.map(|asked| asked.round);
+            let at = Timestamp::from_millis(0);
+            let decision = Decision { round, ..Decision::new(Person::new(by), verdict, at) };
+            let decided = engine.record(run, &step.into(), decision).await;
             match decided {
                 // Said already, by this person, to the process that is gone.
                 Err(Error::Rejected(_)) if super::audit::has_decided(store, run, step, by) => Answer::Acknowledged,
