@@ -408,6 +408,44 @@ async fn every_create_and_send_whose_engine_is_killed_before_the_answer_happens_
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_create_and_send_whose_answer_is_lost_happens_once_while_our_clock_is_ahead() {
+    let world = World::new().await;
+    world.control("settings", &json!({ "clock_offset_s": -900 })).await;
+    for effect in EFFECTS {
+        let before = world.count(&effect.of, None).await;
+        world.lab.fault(json!([{ "on": effect.on, "times": 1, "do": "drop_answer" }])).await;
+        let run = world.start(&effect.name(&world).await, effect.steps);
+        ends_with_one(&world, effect, &run, before).await;
+    }
+}
+
+/// The provider tells the right time, and its times are those of a machine that is behind: as after our clock was set right.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_create_that_is_told_by_its_time_alone_is_in_doubt_when_the_clocks_are_not_to_be_believed() {
+    let world = World::new().await;
+    world.control("settings", &json!({ "clock_offset_s": -900, "date_offset_s": 0 })).await;
+    let creates: Vec<&Effect> = EFFECTS
+        .iter()
+        .filter(|effect| effect.on == "create_contract" && matches!(effect.becomes, Becomes::Found))
+        .collect();
+    assert_eq!(creates.len(), 4);
+    for effect in creates {
+        let before = world.count(&effect.of, None).await;
+        world.lab.fault(json!([{ "on": effect.on, "times": 1, "do": "drop_answer" }])).await;
+        let run = world.start(&effect.name(&world).await, effect.steps);
+        let view = world.until(&run, "was in doubt", |view| view["summary"] == "in_doubt").await;
+        let error = &step(&view, effect.id)["error"];
+        let (message, hint) = (error["message"].as_str().unwrap(), error["hint"].as_str().unwrap());
+        assert!(
+            message.contains("fits but for its time: `") && message.contains("the two clocks agree now"),
+            "{error:#}"
+        );
+        assert!(hint.contains("it is this step's if our clock was ahead"), "{error:#}");
+        assert_eq!(world.count(&effect.of, None).await - before, 1, "{error:#}");
+    }
+}
+
 /// A wait: what it waits for, after which steps, what people do meanwhile, and how it ends.
 struct Wait {
     uses: &'static str,
