@@ -3,11 +3,15 @@
 use crate::housekeeping::keep_house;
 use crate::lab::{Answer, Ask, Gate};
 use crate::world::{World, named, outcome_of, question, state_of};
-use engross_core::{ErrorClass, Person, RunId, RunStatus, StepError, Verdict};
+use engross_compiler::TeraEvaluator;
+use engross_core::{
+    Completion, Context, ErrorClass, Input, Person, Plan, RunId, RunStatus, StepError, StepResult, Verdict, advance,
+    fold,
+};
 use engross_runtime::{RunView, StartOptions, Word, WorkflowFiles};
 use engross_source::SourceFile;
 use engross_store::archive::{Archive, IN_ARCHIVE_MARKS};
-use engross_store::{RunQuery, Store, Write};
+use engross_store::{Commit, RunHead, RunQuery, Store, Write};
 use serde_json::json;
 
 /// The workflow that the others start.
@@ -123,6 +127,84 @@ async fn failed_child(world: &World) -> (RunId, RunId) {
     (run, child)
 }
 
+fn ada() -> Word {
+    Word { by: Person::new("ada@acme.example"), attempt: None, comment: None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_goes_on_again_is_not_doubled_and_is_given_up_with_the_run_that_wanted_it() {
+    let world = World::new().await;
+    let (run, child) = failed_child(&world).await;
+    world.lab.on("work", Ask::Execute, [Answer::Hangs]);
+    world.engine.rerun(&child, &"work".into(), false, ada()).await.unwrap();
+    world.lab.until_called("work", Ask::Execute, 2).await;
+    let refused = world.engine.rerun(&run, &"sub".into(), true, ada()).await.unwrap_err().to_string();
+    assert!(refused.contains("once nothing of it is under way any more (sub)"), "{refused}");
+    world.engine.cancel(&run, Person::new("lena@legal.example"), Some("enough".to_string())).await.unwrap();
+    world.until(&child, |view| view.status == RunStatus::Cancelling).await;
+    world.lab.on("work", Ask::Reconcile, [Answer::Done(json!({ "id": "x" }))]);
+    let world = world.crash().await;
+    assert_eq!(world.until_over(&run).await.status, RunStatus::Cancelled);
+    assert_eq!(child_of(&world, &run).await.status, RunStatus::Cancelled);
+}
+
+/// What a process has made durable of a run that is told this, when it ends before it does any of it.
+fn kept_of(world: &World, run: &RunId, told: impl IntoIterator<Item = Input>) {
+    let mut state = fold(&world.store.journal(run, 0, usize::MAX).unwrap()).unwrap();
+    let plan = Plan::build(world.store.plan(&state.plan).unwrap().unwrap().definition).unwrap();
+    let evaluator = TeraEvaluator::new();
+    let (expected_seq, mut records) = (state.seq, Vec::new());
+    for input in told {
+        let context = Context { plan: &plan, evaluator: &evaluator, now: world.now() };
+        let turn = advance(context, Some(&state), input).unwrap();
+        records.extend(turn.records);
+        state = turn.state;
+    }
+    let (status, summary, seq) = (state.status, state.summary(), state.seq);
+    let head = RunHead { status, summary, seq, ..world.store.head(run).unwrap().unwrap() };
+    let commit = Commit {
+        run: run.clone(),
+        expected_seq,
+        fence: 0,
+        records,
+        head,
+        plan: None,
+        timers_set: Vec::new(),
+        timers_cleared: Vec::new(),
+        waits_set: Vec::new(),
+        waits_cleared: Vec::new(),
+        marks: Vec::new(),
+    };
+    assert_eq!(world.store.write(&[Write::Run(Box::new(commit))]).unwrap(), [Ok(())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn none_is_started_only_to_be_given_up() {
+    let world = World::new().await;
+    world.lab.on("before", Ask::Execute, [Answer::Hangs]);
+    let parent = "steps: { before: { uses: local }, sub: { uses: workflow, with: { name: child }, needs: [before] } }";
+    let run = start(&world, parent, CHILD).await;
+    world.lab.until_called("before", Ask::Execute, 1).await;
+    world.engine.stop();
+    world.line.cut();
+    let done = Ok(StepResult::Done(Completion::new("succeeded", json!({}))));
+    kept_of(
+        &world,
+        &run,
+        [
+            Input::StepFinished { step: "before".into(), attempt: 1, result: done, random: 0 },
+            Input::EffectIntending { step: "sub".into(), attempt: 1 },
+            Input::Cancel { by: Person::new("lena@legal.example"), reason: Some("enough".to_string()) },
+        ],
+    );
+    let world = world.crash().await;
+    let view = world.until_over(&run).await;
+    assert_eq!((view.status, outcome_of(&view, "sub")), (RunStatus::Cancelled, "failed"), "{view:#?}");
+    assert_eq!(view.problem.unwrap().message, "enough");
+    assert_eq!(world.store.runs(&RunQuery { limit: 10, ..RunQuery::default() }).unwrap().len(), 1);
+    assert_eq!(world.lab.count("work", Ask::Execute), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_not_archived_while_the_run_that_wanted_it_is_open() {
     let (world, dir) = (World::new().await, tempfile::tempdir().unwrap());
@@ -147,8 +229,7 @@ async fn one_that_is_in_the_archive_is_found_there_and_not_started_again() {
     let mark =
         Write::Mark { name: format!("{IN_ARCHIVE_MARKS}{child}"), value: Some(json!({ "seq": 1, "updated_at": 1 })) };
     assert_eq!(world.store.write(&[mark, Write::Remove(child.clone())]).unwrap(), [Ok(()), Ok(())]);
-    let word = Word { by: Person::new("ada@acme.example"), attempt: None, comment: None };
-    world.engine.retry(&run, &"sub".into(), word).await.unwrap();
+    world.engine.retry(&run, &"sub".into(), ada()).await.unwrap();
     let parked = || world.facts(&run, "sub").iter().filter(|fact| *fact == "step_parked").count();
     let view = world.until(&run, |view| parked() == 2 && state_of(view, "sub") == "incident").await;
     assert!(format!("{view:?}").contains("no such party"), "{view:#?}");
