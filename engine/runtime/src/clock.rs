@@ -26,7 +26,7 @@ pub trait Ids: Send + Sync {
     fn token(&self) -> String;
 }
 
-/// The machine's clock, as it stands. It may be set back; an engine makes up for that ([`Forward`]).
+/// The machine's clock, as it stands. It may be set back; an engine makes up for that.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
