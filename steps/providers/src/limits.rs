@@ -80,6 +80,9 @@ pub(crate) const SKEW_MS_MIN: i64 = 60_000;
 /// is wronger than a day is no clock, and what it tells only leaves the doubt.
 pub(crate) const SKEW_MS_MAX: i64 = 24 * 3600 * 1000;
 
+/// The latest time that a number of seconds tells in a list, in seconds since 1970: the year 5138. More are milliseconds, or an id.
+pub(crate) const SECONDS_MAX: i64 = 99_999_999_999;
+
 /// The letters that a name must have in common with the one that was asked for to count as that one, cut off by the provider.
 pub(crate) const CUT_CHARS_MIN: usize = 32;
 

@@ -1,5 +1,6 @@
 //! An operation as a step: look up, send, read the answer.
 
+use super::paging::Reach;
 use super::reply::{self, Reply};
 use super::session::{Session, bad_input};
 use super::{Core, lookup, preview, reconcile, require, sync};
@@ -71,7 +72,8 @@ pub(super) async fn run(session: &Session<'_>, operation: &Operation, input: &Va
     };
     names.extend(token.as_ref().map(|(_, token)| ("token".to_string(), Value::from(token.as_str()))));
     let scope = scope.with(&names);
-    let reply = match (session.call(operation, &scope, operation.sync.is_some()).await, token) {
+    let reach = if operation.sync.is_some() { Reach::All } else { Reach::Wanted };
+    let reply = match (session.call(operation, &scope, reach).await, token) {
         (Err(error), Some((spec, sent))) => return Err(judged(session, operation, spec, &sent, &scope, error).await),
         (reply, _) => reply?,
     };

@@ -5,7 +5,7 @@
 //! have changed leaves the doubt. No request is made here.
 
 use super::question;
-use crate::limits::{CUT_CHARS_MIN, SKEW_MS_MAX, SKEW_MS_MIN};
+use crate::limits::{CUT_CHARS_MIN, SECONDS_MAX, SKEW_MS_MAX, SKEW_MS_MIN};
 use crate::manifest::{Check, Test};
 use crate::template::{Scope, instant_ms, text_of};
 use serde_json::Value;
@@ -98,7 +98,13 @@ pub(super) fn fit(
     for test in tests {
         let Test::At { at, is: Check::NotBefore { from, margin_ms }, .. } = test else { continue };
         let limit = from.eval(scope)?.as_ref().and_then(instant_ms);
-        let made = at.select(document).into_iter().find_map(instant_ms);
+        let told = at.select(document);
+        // Such a number is no time in seconds, and nobody said what it is.
+        if told.iter().any(|value| value.as_i64().is_some_and(|number| number > SECONDS_MAX)) {
+            unclear = true;
+            continue;
+        }
+        let made = told.into_iter().find_map(instant_ms);
         match made.zip(limit).map(|(made, limit)| skew.place(made, limit, *margin_ms, is_ours)) {
             Some(Fit::No) => return Ok(Fit::No),
             Some(found @ Fit::Early { .. }) => early = Some(found),

@@ -1,8 +1,8 @@
 //! Reading a list to its end, page by page.
 //!
-//! While it is read, the list may change, and an item may slip from a page that comes into one that was. Who looks for
-//! an effect must not miss it that way, so a list counts as read only when it is as long as it says, or when two
-//! readings saw the same items.
+//! While it is read, the list may change, and an item may slip from a page that comes into one that was. So a list counts as read only
+//! when it is as long as it says, or when two readings saw the same items. Who looks for an effect must miss nothing at all: a list of
+//! several pages is then read twice in any case, what either reading saw counts, and no page that could have one after it is the last.
 
 use super::reply::{Reply, garbage};
 use super::session::{Session, bad_input};
@@ -13,6 +13,17 @@ use engross_step_api::{ErrorClass, StepError};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
+/// How far a list is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// As far as the workflow wants.
+    Wanted,
+    /// To its end.
+    All,
+    /// To its end, so that what is not seen is not there.
+    Certain,
+}
+
 /// One reading of a list.
 struct Reading {
     /// The last page, for what stands beside the items.
@@ -22,37 +33,62 @@ struct Reading {
     ids: BTreeMap<String, usize>,
     /// Whether it is as long as the list says it is.
     whole: bool,
+    /// Whether there was more than one page with something on it.
+    several: bool,
 }
 
-/// Reads a list: to its end when `all`, otherwise as far as the workflow wants. The items of all pages stand in the
-/// place of the last page's.
+/// Reads a list. The items of all pages stand in the place of the last page's.
 pub(super) async fn read(
     session: &Session<'_>,
     operation: &Operation,
     paging: &Paging,
     scope: &Scope<'_>,
-    all: bool,
+    reach: Reach,
 ) -> Result<Reply, StepError> {
-    let most = most(operation, paging, scope, all)?;
-    let mut before: Option<Vec<String>> = None;
+    let most = most(operation, paging, scope, reach)?;
+    let mut before: Option<Reading> = None;
     for _ in 0..LIST_READS_MAX {
-        let mut reading = pages(session, operation, paging, scope, most).await?;
-        let ids: Vec<String> = reading.ids.into_keys().collect();
-        if reading.whole || before.as_ref() == Some(&ids) {
+        let mut reading = pages(session, operation, paging, scope, most, reach).await?;
+        let again = reach == Reach::Certain && reading.several && before.is_none();
+        let is_same = before.as_ref().is_some_and(|before| before.ids.keys().eq(reading.ids.keys()));
+        if (reading.whole || is_same) && !again {
+            if let Some(before) = before.filter(|_| reach == Reach::Certain) {
+                reading.add(before);
+            }
             reading.items.truncate(most);
             paging.items.put(&mut reading.document, Value::Array(reading.items));
             return Ok(Reply { document: reading.document, file: None });
         }
-        before = Some(ids);
+        before = Some(reading);
     }
     let message = format!("`{}`: the list changed each time it was read", operation.name);
     Err(StepError::new(ErrorClass::Transient, "list_changed", message))
 }
 
-fn most(operation: &Operation, paging: &Paging, scope: &Scope<'_>, all: bool) -> Result<usize, StepError> {
-    let Some(template) = paging.most.as_ref().filter(|_| !all) else { return Ok(usize::MAX) };
+impl Reading {
+    /// Takes what another reading saw and this one did not.
+    fn add(&mut self, other: Self) {
+        let missing = other.ids.into_iter().filter(|(id, _)| !self.ids.contains_key(id));
+        self.items.extend(missing.filter_map(|(_, place)| other.items.get(place).cloned()));
+    }
+}
+
+fn most(operation: &Operation, paging: &Paging, scope: &Scope<'_>, reach: Reach) -> Result<usize, StepError> {
+    let Some(template) = paging.most.as_ref().filter(|_| reach == Reach::Wanted) else { return Ok(usize::MAX) };
     let most = template.eval(scope).map_err(|problem| bad_input(operation, &problem))?;
     Ok(most.and_then(|most| most.as_u64()).and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX))
+}
+
+/// Whether a page of this length is the last. Where the list says how long it is, `told` has that, how far it was asked for and how much
+/// was seen. A server may give less than was asked for, so that a short page alone is no end to who must be certain.
+fn is_last(paging: &Paging, reach: Reach, length: u64, told: Option<(u64, u64, u64)>) -> bool {
+    let is_short = length < paging.size;
+    match (told, reach) {
+        (Some((total, asked, seen)), Reach::Certain) => asked >= total && seen >= total && is_short,
+        (Some((total, asked, seen)), _) => asked >= total && (seen >= total || paging.style == PagingStyle::Offset),
+        (None, Reach::Certain) => false,
+        (None, _) => is_short,
+    }
 }
 
 async fn pages(
@@ -61,6 +97,7 @@ async fn pages(
     paging: &Paging,
     scope: &Scope<'_>,
     most: usize,
+    reach: Reach,
 ) -> Result<Reading, StepError> {
     let mut items = Vec::new();
     let mut ids = BTreeMap::new();
@@ -68,6 +105,7 @@ async fn pages(
     let mut steady = true;
     let mut skip: u64 = 0;
     let mut cursor = None;
+    let mut first = 0;
     for number in 1..=PAGES_MAX {
         let mut page = json!({"skip": skip, "limit": paging.size, "number": number});
         if let (Some(page), Some(cursor)) = (page.as_object_mut(), cursor.take()) {
@@ -84,12 +122,16 @@ async fn pages(
         let says = paging.total.as_ref().and_then(|pointer| pointer.first(&reply.document)).and_then(Value::as_u64);
         steady &= skip == 0 || says == total;
         total = says;
+        let known = items.len();
         for item in page {
             let id = paging.id.first(item).map(text_of).unwrap_or_else(|| item.to_string());
             ids.entry(id).or_insert_with(|| {
                 items.push(item.clone());
                 items.len() - 1
             });
+        }
+        if number == 1 {
+            first = items.len();
         }
         // Pages that are asked for by number have their places whatever is on them.
         skip = match paging.style {
@@ -101,12 +143,16 @@ async fn pages(
                 cursor = next.first(&reply.document).cloned();
                 length == 0 || cursor.is_none()
             }
-            _ => length == 0 || total.map_or(length < paging.size, |total| skip >= total),
+            _ => {
+                let seen = u64::try_from(items.len()).unwrap_or(u64::MAX);
+                known == items.len() || is_last(paging, reach, length, total.map(|total| (total, skip, seen)))
+            }
         };
         if ended || items.len() >= most {
             let seen = u64::try_from(ids.len()).unwrap_or(u64::MAX);
             let whole = !ended || (steady && total.is_none_or(|total| seen == total));
-            return Ok(Reading { document: reply.document, items, ids, whole });
+            let several = number > 1 && items.len() > first;
+            return Ok(Reading { document: reply.document, items, ids, whole, several });
         }
     }
     let message = format!("`{}`: the list has more than {PAGES_MAX} pages of {}", operation.name, paging.size);

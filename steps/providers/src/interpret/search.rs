@@ -89,14 +89,14 @@ pub(super) async fn search(
 /// The list to go through. It may be asked for from some time on, which is a time of our clock: when the answer tells that the
 /// provider's is behind, the list is asked for once more, from that time by the provider's clock.
 async fn list(session: &Session<'_>, scope: &Scope<'_>, call: &Call) -> Result<Value, StepError> {
-    let list = session.made(call, scope).await?.document;
+    let list = session.made_for_certain(call, scope).await?.document;
     let Some(ahead_ms) = session.skew().ahead_ms() else { return Ok(list) };
     let names = session.times_before(ahead_ms);
     let theirs = scope.with(&names);
     if call.input.eval_object(scope) == call.input.eval_object(&theirs) {
         return Ok(list);
     }
-    Ok(session.made(call, &theirs).await?.document)
+    Ok(session.made_for_certain(call, &theirs).await?.document)
 }
 
 /// The items that are asked the questions, each read by itself where the list does not say enough.

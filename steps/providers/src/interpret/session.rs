@@ -2,6 +2,7 @@
 
 use super::body::{self, Body, Content};
 use super::fit::Skew;
+use super::paging::Reach;
 use super::scrub::Scrubber;
 use super::{Core, budget, paging, reply, request};
 use crate::client::Outgoing;
@@ -170,11 +171,20 @@ impl<'a> Session<'a> {
 
     /// A call that the manifest makes by itself: a list is read to its end.
     pub(super) async fn made(&self, call: &Call, scope: &Scope<'_>) -> Result<reply::Reply, StepError> {
+        self.reaching(call, scope, Reach::All).await
+    }
+
+    /// The same, so that what is not in the list is not there.
+    pub(super) async fn made_for_certain(&self, call: &Call, scope: &Scope<'_>) -> Result<reply::Reply, StepError> {
+        self.reaching(call, scope, Reach::Certain).await
+    }
+
+    async fn reaching(&self, call: &Call, scope: &Scope<'_>, reach: Reach) -> Result<reply::Reply, StepError> {
         let operation = self.operation(&call.operation)?;
         let input = call.input.eval_object(scope).map_err(|problem| bad_input(operation, &problem))?;
         let names = Map::from_iter([("input".to_string(), input)]);
         let globals = self.scope();
-        self.call(operation, &globals.with(&names), true).await
+        self.call(operation, &globals.with(&names), reach).await
     }
 
     /// The same, but nothing where an input that the call needs is absent.
@@ -193,15 +203,15 @@ impl<'a> Session<'a> {
         self.made(call, scope).await.map(Some)
     }
 
-    /// An operation with its inputs, and what was looked up for it, in scope. `all`: whether a list is read to its end.
+    /// An operation with its inputs, and what was looked up for it, in scope.
     pub(super) async fn call(
         &self,
         operation: &Operation,
         scope: &Scope<'_>,
-        all: bool,
+        reach: Reach,
     ) -> Result<reply::Reply, StepError> {
         match &operation.paging {
-            Some(paging) => paging::read(self, operation, paging, scope, all).await,
+            Some(paging) => paging::read(self, operation, paging, scope, reach).await,
             None => self.once(operation, scope).await,
         }
     }

@@ -232,3 +232,29 @@ async fn an_answer_without_a_list_is_no_proof() {
         assert!(found.starts_with("ambiguous") && found.contains("has no list to look through"), "{answer}: {found}");
     }
 }
+
+#[tokio::test]
+async fn a_time_that_cannot_be_read_leaves_the_doubt() {
+    for at in [
+        json!("2023-11-14T22:13:25"),
+        json!("2019-11-14 22:13:25 UTC"),
+        json!(1_700_000_005_123_i64),
+        json!(1_700_000_005.5),
+        json!("1700000005"),
+        json!(null),
+    ] {
+        let (told, _) = juro("NDA", json!([{"id": "c1", "name": "NDA", "createdDate": at}])).await;
+        assert!(
+            told.contains("1 of what is there may be what an earlier attempt made, and do not say"),
+            "{at}: {told}"
+        );
+    }
+    for (at, expected) in [
+        (json!(1_700_000_005), "done \"c1\""),
+        (json!("2023-11-15T03:13:25+05:00"), "done \"c1\""),
+        (json!("2023-11-13T22:13:25+01:00"), "not done"),
+        (json!(1_600_000_000), "not done"),
+    ] {
+        assert_eq!(juro("NDA", json!([{"id": "c1", "name": "NDA", "createdDate": at}])).await.0, expected, "{at}");
+    }
+}
