@@ -49,6 +49,9 @@ pub const ITEMS_PARALLEL_MAX: u32 = 100;
 /// Bytes of the key of an item.
 pub const ITEM_KEY_BYTES_MAX: usize = 200;
 
+/// Steps that a run's problem names one by one of those that it leaves behind at a provider; of more, it says how many.
+pub const LEFT_NAMED_MAX: usize = 50;
+
 /// Runs of one group that may be at work at once.
 pub const GROUP_RUNS_MAX: u32 = 1_000;
 

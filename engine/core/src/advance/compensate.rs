@@ -2,6 +2,7 @@
 //! undone waits for a person like any other, also in a run that is given up: a contract must not be left behind in silence.
 
 use super::{Work, fan, settle};
+use crate::limits::LEFT_NAMED_MAX;
 use crate::plan::items_begun;
 use crate::scope::with_item;
 use crate::{EffectClass, EffectState, OutcomeKind, PlanStep, Problem, RunStatus, StepId, StepState, scope};
@@ -91,13 +92,22 @@ pub(super) fn left_behind(work: &Work<'_>, blamed: Option<&StepId>) -> String {
     }
     let mut words = String::new();
     if !doubtful.is_empty() {
-        words.push_str(&format!("; {} may have happened all the same: look at the provider", doubtful.join(", ")));
+        let doubtful = listed(&doubtful);
+        words.push_str(&format!("; {doubtful} may have happened all the same: look at the provider"));
     }
     if !done.is_empty() {
-        let done = done.join(", ");
+        let done = listed(&done);
         words.push_str(&format!("; what {done} did before it was run again is not undone: look at the provider"));
     }
     words
+}
+
+fn listed(steps: &[String]) -> String {
+    let named = steps.iter().take(LEFT_NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match steps.len().saturating_sub(LEFT_NAMED_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 fn with_what_is_left(work: &Work<'_>, problem: Option<Problem>) -> Option<Problem> {

@@ -1,6 +1,7 @@
 //! Steps that are run again and runs that are given up: what may stand in the outside world is not forgotten on the way.
 
 use crate::world::{StepBuilder, World, plan, plan_with, step, template, wait};
+use engross_core::limits::LEFT_NAMED_MAX;
 use engross_core::{
     Answer, Command, Completion, EffectClass, ErrorClass, Expr, Foreach, Input, NOT_STARTED, OnError, OnEvent,
     OutcomeKind, OutcomeSpec, Person, PlanStep, RunId, RunStatus, StepError, StepId, StepResult, Subscription,
@@ -147,6 +148,24 @@ fn a_cancelled_run_names_what_may_have_happened_since() {
     w.intend("put", 1).cancel().fails("put", 1, lost());
     assert_eq!(w.status(), RunStatus::Cancelled, "{}", w.trace);
     assert_eq!(problem(&w), "cancelled by ada; `put` may have happened all the same: look at the provider");
+}
+
+#[test]
+fn of_very_many_steps_that_may_have_happened_the_first_are_named() {
+    let steps = (0..LEFT_NAMED_MAX + 2).map(|n| step(&format!("s{n:03}"), "", EffectClass::Idempotent)).collect();
+    let mut w = World::start(plan(steps));
+    for n in 0..LEFT_NAMED_MAX + 2 {
+        w.intend(&format!("s{n:03}"), 1);
+    }
+    w.cancel();
+    for n in 0..LEFT_NAMED_MAX + 2 {
+        w.fails(&format!("s{n:03}"), 1, lost());
+    }
+    assert!(
+        problem(&w).ends_with("`s049` and 2 more may have happened all the same: look at the provider"),
+        "{}",
+        problem(&w)
+    );
 }
 
 #[test]
