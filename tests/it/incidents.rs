@@ -261,6 +261,40 @@ async fn nobody_approves_by_skipping() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_approves_a_list_by_skipping_and_an_empty_one_is_no_yes() {
+    let lab = Lab::new().await;
+    let _serve = lab.serve();
+    for (items, code) in [("[a, a]", "foreach_items"), ("[]", "nobody_asked")] {
+        let ask = format!(
+            "
+  ask:
+    uses: approval
+    foreach: {{ items: \"{{{{ inputs.names }}}}\", key: \"{{{{ item }}}}\" }}
+    with: {{ title: \"May {{{{ item }}}} leave?\", stages: [{{ from: [legal] }}], expires_in: 2d }}
+"
+        );
+        let steps = format!("{ask}{}", CREATE.replace("uses:", "needs: [ask]\n    uses:"));
+        let text = format!(
+            "schema: engross/v1\nname: listed\ninputs:\n  names: {{ type: array, items: {{ type: string }}, default: {items} }}\nsteps:{steps}"
+        );
+        let file = lab.write("workflows/listed.yaml", &text).to_str().unwrap().to_string();
+        let run = start(&lab, &file);
+        lab.until("has an incident", |r| r["id"] == run.as_str() && r["summary"] == "incident").await;
+        let incidents = lab.json(&["incidents", "list", "--format", "json"])["incidents"].clone();
+        let incident = incidents.as_array().unwrap().iter().find(|one| one["run"] == run.as_str()).unwrap().clone();
+        assert_eq!((&incident["step"], &incident["error"]["code"]), (&json!("ask"), &json!(code)), "{incident}");
+        assert!(incident["ways_out"].to_string().contains("--outcome stopped"), "{incident}");
+        let skip = ["runs", "skip", run.as_str(), "ask", "--comment", "it is urgent", "--as", "lena@legal.example"];
+        let summed_up = ["--outputs", r#"{"total": 0, "results": [], "failed": []}"#];
+        let refused = ["only those who are asked can approve", "engross runs rerun", "engross runs cancel"];
+        check(&lab, &skip, 2, &refused);
+        check(&lab, &[&skip[..], &["--outcome", "succeeded"], &summed_up].concat(), 2, &refused);
+        assert_eq!(step(&view(&lab, &run).await, "ask")["state"], "incident");
+    }
+    assert_eq!(lab.sandbox.counters().contracts_created, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_word_that_is_not_taken_is_refused_before_its_outputs_are_looked_at() {
     let lab = Lab::new().await;
     let ask = "
