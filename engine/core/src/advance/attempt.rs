@@ -3,8 +3,8 @@
 use super::{Rejection, Work, incident, stale};
 use crate::limits::LOOK_ATTEMPTS_MAX;
 use crate::{
-    Deadline, EffectClass, EffectState, ErrorClass, Event, NOT_STARTED, OutcomeName, ResolvedBy, StepError, StepId,
-    StepResult, StepState, Wait, WaitKind,
+    Deadline, EffectClass, EffectState, ErrorClass, Event, NOT_STARTED, OutcomeName, PlanStep, ResolvedBy, StepError,
+    StepId, StepResult, StepState, Wait, WaitKind,
 };
 use serde_json::Value;
 
@@ -131,10 +131,9 @@ fn failed(work: &mut Work<'_>, step: &StepId, attempt: u32, error: StepError, ra
     let Some(StepState::Running { maybe_done, forgiven, deadline, .. }) = work.state.steps.get(step) else { return };
     let doubt = doubtful(spec.effect, *maybe_done, &error);
     // A run that may have been started, for one that is given up, is found by another attempt and given up as well.
-    let may_have_started = spec.child.is_some()
-        && work.is_given_up(step)
-        && error.code != NOT_STARTED
-        && (*maybe_done || error.effect == EffectState::Unknown);
+    let may_have_happened = *maybe_done || error.effect == EffectState::Unknown;
+    let may_have_started =
+        spec.child.is_some() && work.is_given_up(step) && error.code != NOT_STARTED && may_have_happened;
     let counted = attempt.saturating_sub(*forgiven);
     let pause = spec.retry.pause_ms(counted, &error, random);
     let retry_at = work.now().plus_ms(pause);
@@ -143,7 +142,7 @@ fn failed(work: &mut Work<'_>, step: &StepId, attempt: u32, error: StepError, ra
         && counted < spec.retry.attempts
         && in_time
         && !(doubt && spec.effect == EffectClass::Unsafe)
-        && !work.is_given_up(step);
+        && (!work.is_given_up(step) || (may_have_happened && is_repeated_to_be_undone(spec)));
     // When nothing more may be tried, whether it happened can still be looked up; only what nobody can tell is for a person.
     let look_again = ((doubt && spec.effect == EffectClass::Reconcilable) || may_have_started)
         && error.class != ErrorClass::Ambiguous
@@ -159,6 +158,12 @@ fn failed(work: &mut Work<'_>, step: &StepId, attempt: u32, error: StepError, ra
     } else {
         fail(work, step, error, ResolvedBy::Execution);
     }
+}
+
+/// Whether a step whose answer was lost is repeated under its key also when the run is given up: it does no harm, and only its
+/// answer tells what is to be undone.
+pub(super) fn is_repeated_to_be_undone(spec: &PlanStep) -> bool {
+    spec.effect == EffectClass::Idempotent && spec.compensate.is_some()
 }
 
 /// Whether the effect of a step that is given up now may have happened without our knowing.

@@ -20,7 +20,8 @@ fn can_be_dropped(work: &Work<'_>, step: &StepId, state: &StepState) -> bool {
     let effect = spec.map(|s| s.effect);
     // A run that may have been started is found by starting it again under its key, and is ended then.
     let starts_a_run = spec.is_some_and(|s| s.child.is_some());
-    let can_be_looked_up = effect == Some(EffectClass::Reconcilable) || starts_a_run;
+    let is_repeated = spec.is_some_and(attempt::is_repeated_to_be_undone);
+    let can_be_looked_up = effect == Some(EffectClass::Reconcilable) || starts_a_run || is_repeated;
     match state {
         StepState::Running { intended, maybe_done, .. } => {
             let under_way = *intended || (*maybe_done && can_be_looked_up);

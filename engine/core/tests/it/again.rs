@@ -144,8 +144,28 @@ fn what_an_earlier_attempt_may_have_done_is_not_forgotten_when_a_later_one_is_re
 
 #[test]
 fn a_cancelled_run_names_what_may_have_happened_since() {
-    let mut w = World::start(plan(vec![undone(step("put", "", EffectClass::Idempotent))]));
+    let mut w = World::start(plan(vec![step("put", "", EffectClass::Idempotent)]));
     w.intend("put", 1).cancel().fails("put", 1, lost());
+    assert_eq!(w.status(), RunStatus::Cancelled, "{}", w.trace);
+    assert_eq!(problem(&w), "cancelled by ada; `put` may have happened all the same: look at the provider");
+}
+
+#[test]
+fn what_may_have_happened_in_a_cancelled_run_is_repeated_under_its_key_to_be_undone() {
+    let begun = || World::start(plan(vec![undone(step("put", "", EffectClass::Idempotent))]));
+    let (mut before, mut since) = (begun(), begun());
+    before.intend("put", 1).fails("put", 1, lost()).cancel();
+    since.intend("put", 1).cancel().fails("put", 1, lost());
+    for mut w in [before, since] {
+        assert_eq!(w.status(), RunStatus::Cancelling, "{}", w.trace);
+        w.at(100).timer("put", TimerKind::Retry).intend("put", 2).done("put", 2);
+        w.intend("put.compensate", 1).done("put.compensate", 1);
+        assert_eq!((w.status(), problem(&w).as_str()), (RunStatus::Cancelled, "cancelled by ada"), "{}", w.trace);
+    }
+    let mut w = begun();
+    w.intend("put", 1).cancel().fails("put", 1, lost()).at(100).timer("put", TimerKind::Retry).intend("put", 2);
+    // The last refusal says nothing of the first, which cannot be undone without its answer.
+    w.fails("put", 2, refused());
     assert_eq!(w.status(), RunStatus::Cancelled, "{}", w.trace);
     assert_eq!(problem(&w), "cancelled by ada; `put` may have happened all the same: look at the provider");
 }

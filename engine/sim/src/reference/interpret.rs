@@ -278,7 +278,8 @@ impl<'a> Interpreter<'a> {
             return Err(refused(ErrorClass::Transient));
         }
         // Nothing new leaves once the run is given up; what was looked up and not found is given up with it.
-        if self.given_up_by(now.at) {
+        // What was done and is to be undone is repeated under its key, for its answer.
+        if self.given_up_by(now.at) && !(now.maybe && is_repeated(step)) {
             return Ok(now.cancelled(now.at));
         }
         let attempt = script.attempt(now.number);
@@ -310,12 +311,13 @@ impl<'a> Interpreter<'a> {
         error: &StepError,
     ) -> Option<Course> {
         let doubt = in_doubt(step.effect, now.maybe, error);
+        let unknown = error.effect == EffectState::Unknown;
         let retry_at = now.at + pause(step, now.number, error);
         let again = error.class.retryable()
             && now.number < step.retry.attempts
             && deadline.is_none_or(|deadline| retry_at < deadline)
             && !(doubt && step.effect == EffectClass::Unsafe)
-            && !self.given_up_by(now.at);
+            && (!self.given_up_by(now.at) || (is_repeated(step) && (now.maybe || unknown)));
         let can_be_looked_up = step.effect == EffectClass::Reconcilable;
         let looks_on = doubt
             && can_be_looked_up
@@ -323,9 +325,10 @@ impl<'a> Interpreter<'a> {
             && now.number < step.retry.attempts + LOOK_ATTEMPTS_MAX;
         let later_cut = self.cut.filter(|cut| now.at <= *cut);
         if again || looks_on {
-            now.maybe |= error.effect == EffectState::Unknown;
+            now.maybe |= unknown;
             // A pause ends with the run, unless there is something to be looked up after it.
-            let cut = later_cut.filter(|cut| *cut < retry_at && !(now.maybe && can_be_looked_up));
+            let cut =
+                later_cut.filter(|cut| *cut < retry_at && !(now.maybe && (can_be_looked_up || is_repeated(step))));
             (now.at, now.number) = (retry_at, now.number + 1);
             return cut.map(|cut| now.cancelled(cut));
         }
@@ -362,6 +365,11 @@ impl Acting {
 
 fn refused(class: ErrorClass) -> StepError {
     StepError::new(class, "reference", "reference")
+}
+
+/// Whether a second request does no harm, and its answer is needed to undo the first.
+fn is_repeated(step: &PlanStep) -> bool {
+    step.effect == EffectClass::Idempotent && step.compensate.is_some()
 }
 
 /// Whether an effect may have happened that nobody has confirmed, when the step is given up now.
