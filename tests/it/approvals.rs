@@ -80,7 +80,11 @@ async fn a_long_approval_goes_from_hand_to_hand() {
     check(&lab, &["delegate", run, "--as", "zoe@sales.example", "--to", "ada@sales.example"], "cannot give it");
     let kim = "kim@sales.example";
     check(&lab, &["delegate", run, "--as", "zoe@sales.example", "--to", kim], "kim@sales.example decides instead of");
-    check(&lab, &["approve", run, "--as", "zoe@sales.example", "--form", form, "--round", "2"], "has handed this decision on");
+    check(
+        &lab,
+        &["approve", run, "--as", "zoe@sales.example", "--form", form, "--round", "2"],
+        "has handed this decision on",
+    );
     check(&lab, &["approve", run, "--as", kim, "--form", r#"{"cost_center": "B7"}"#, "--round", "2"], "approved");
     let runs = lab.until_over(1).await;
     assert_eq!(runs[0]["status"], "succeeded");

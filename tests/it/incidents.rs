@@ -265,14 +265,12 @@ async fn nobody_approves_a_list_by_skipping_and_an_empty_one_is_no_yes() {
     let lab = Lab::new().await;
     let _serve = lab.serve();
     for (items, code) in [("[a, a]", "foreach_items"), ("[]", "nobody_asked")] {
-        let ask = format!(
-            "
+        let ask = r#"
   ask:
     uses: approval
-    foreach: {{ items: \"{{{{ inputs.names }}}}\", key: \"{{{{ item }}}}\" }}
-    with: {{ title: \"May {{{{ item }}}} leave?\", stages: [{{ from: [legal] }}], expires_in: 2d }}
-"
-        );
+    foreach: { items: "{{ inputs.names }}", key: "{{ item }}" }
+    with: { title: "May {{ item }} leave?", stages: [{ from: [legal] }], expires_in: 2d }
+"#;
         let steps = format!("{ask}{}", CREATE.replace("uses:", "needs: [ask]\n    uses:"));
         let text = format!(
             "schema: engross/v1\nname: listed\ninputs:\n  names: {{ type: array, items: {{ type: string }}, default: {items} }}\nsteps:{steps}"
