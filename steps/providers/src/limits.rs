@@ -73,8 +73,13 @@ pub(crate) const MARGIN_S_DEFAULT: i64 = 24 * 3600;
 /// The most that a manifest may say for it: a month, in seconds.
 pub(crate) const MARGIN_S_MAX: i64 = 31 * 24 * 3600;
 
-/// What the provider's clock and ours may differ by as the time that an answer took, in milliseconds: it counts as nothing.
+/// From which difference on the provider's clock and ours are told to be different, and lists are asked for again, in milliseconds:
+/// shorter ones may be the time that an answer took.
 pub(crate) const SKEW_MS_MIN: i64 = 60_000;
+
+/// How much earlier than its limit a thing with the run's id in its name may have been made and still fit, in milliseconds. No other run
+/// makes such a name, so that clocks that are nearly right are no reason to ask a person.
+pub(crate) const NAMED_MS: i64 = 300_000;
 
 /// The most that the provider's `Date` and our clock may differ by for things to be taken as made by it, in milliseconds. One that
 /// is wronger than a day is no clock, and what it tells only leaves the doubt.

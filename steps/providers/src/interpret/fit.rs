@@ -5,7 +5,7 @@
 //! have changed leaves the doubt. No request is made here.
 
 use super::question;
-use crate::limits::{CUT_CHARS_MIN, SECONDS_MAX, SKEW_MS_MAX, SKEW_MS_MIN};
+use crate::limits::{CUT_CHARS_MIN, NAMED_MS, SECONDS_MAX, SKEW_MS_MAX, SKEW_MS_MIN};
 use crate::manifest::{Check, Test};
 use crate::template::{Scope, instant_ms, text_of};
 use serde_json::Value;
@@ -33,20 +33,18 @@ pub(super) struct Skew(Option<i64>);
 impl Skew {
     /// From our time at a reply and the time that the reply says.
     pub(super) fn between(ours_ms: i64, theirs_ms: i64) -> Self {
-        let skew = ours_ms.saturating_sub(theirs_ms);
-        // What is shorter is the time that the answer took.
-        Self(Some(if skew.unsigned_abs() < SKEW_MS_MIN.unsigned_abs() { 0 } else { skew }))
+        Self(Some(ours_ms.saturating_sub(theirs_ms)))
     }
 
-    /// By how much ours is ahead, where it is.
+    /// By how much ours is ahead, where it is by more than an answer takes.
     pub(super) fn ahead_ms(self) -> Option<i64> {
-        self.0.filter(|skew| *skew > 0)
+        self.0.filter(|skew| *skew >= SKEW_MS_MIN)
     }
 
     /// What is told of it to people.
     pub(super) fn words(self) -> String {
         match self.0 {
-            Some(0) => "; the two clocks agree now".to_string(),
+            Some(skew) if skew.unsigned_abs() < SKEW_MS_MIN.unsigned_abs() => "; the two clocks agree now".to_string(),
             Some(skew) => {
                 let which = if skew > 0 { "ahead of" } else { "behind" };
                 format!("; ours is {} s {which} the provider's now", (skew / 1000).unsigned_abs())
@@ -62,7 +60,7 @@ impl Skew {
         let skew = self.0.unwrap_or(0);
         let theirs = limit.saturating_sub(skew);
         let since = if skew.unsigned_abs() <= SKEW_MS_MAX.unsigned_abs() { theirs } else { theirs.max(limit) };
-        if made >= since {
+        if made >= since.saturating_sub(if is_ours { NAMED_MS } else { 0 }) {
             Fit::Yes
         } else if is_ours || made >= theirs.min(limit).saturating_sub(margin_ms) {
             Fit::Early { made, limit }
@@ -243,8 +241,13 @@ mod tests {
         check(Some(-2 * HOUR), 2 * HOUR - 1, false, "early");
         check(Some(-2 * HOUR), -24 * HOUR, false, "early");
         check(Some(-2 * HOUR), -24 * HOUR - 1, false, "no");
-        // Less than a minute is the time that an answer takes, and more than a day no clock.
-        check(Some(59_999), -1, false, "early");
+        // What has the run's id in its name has five minutes more.
+        check(None, -300_000, true, "yes");
+        check(None, -300_001, true, "early");
+        check(Some(2 * HOUR), -2 * HOUR - 300_000, true, "yes");
+        // More than a day is no clock.
+        check(Some(59_999), -59_999, false, "yes");
+        check(Some(59_999), -60_000, false, "early");
         check(Some(900 * HOUR), -1, false, "early");
         check(Some(900 * HOUR), 0, false, "yes");
         check(Some(900 * HOUR), -924 * HOUR, false, "early");

@@ -82,7 +82,7 @@ async fn what_was_made_is_never_taken_for_not_made_when_our_clock_is_ahead() {
             // Its replies come from another machine than its times, or one of the clocks has been set right meanwhile.
             (-15 * MINUTE, 0, "in doubt"),
             (-20 * HOUR, 0, "in doubt"),
-            (-2 * MINUTE, 0, certain),
+            (-2 * MINUTE, 0, "in doubt"),
             // Further than is believed.
             (-50 * HOUR, -50 * HOUR, "in doubt"),
             // Theirs is ahead.
@@ -94,6 +94,10 @@ async fn what_was_made_is_never_taken_for_not_made_when_our_clock_is_ahead() {
             let what = format!("{}/{} at {offset} s, its Date at {date} s", made.provider, made.operation);
             assert_eq!(told, expected, "{what}");
         }
+        // What no other run can have made may be some minutes too early.
+        if made.provider != "docjuris" {
+            assert_eq!(after_a_lost_answer(made, "NDA - Acme [018f-run]", -2 * MINUTE, 0).await, "done");
+        }
     }
 }
 
@@ -104,13 +108,15 @@ async fn what_another_run_made_long_before_is_not_ours() {
         let input = input(&bench, made, "NDA - Acme").await;
         bench.good(made.operation, input.clone()).await;
         let mut context = bench.context.clone();
-        for (later_h, expected) in [(1, "in doubt"), (23, "in doubt"), (25, "not done"), (71, "not done")] {
-            // The provider's clock goes along: what is there was made so many hours before this run's first request.
-            wrong(&bench, 0, later_h * HOUR).await;
-            let later = now().plus_ms(u64::try_from(later_h * HOUR * 1000).expect("later"));
+        for (later_s, expected) in
+            [(MINUTE, "in doubt"), (23 * HOUR, "in doubt"), (25 * HOUR, "not done"), (71 * HOUR, "not done")]
+        {
+            // The provider's clock goes along: what is there was made so long before this run's first request.
+            wrong(&bench, 0, later_s).await;
+            let later = now().plus_ms(u64::try_from(later_s * 1000).expect("later"));
             (context.run_started_at, context.now) = (later, later);
             let told = found(&context, made, &input).await;
-            assert_eq!(told, expected, "{}/{} {later_h} h later", made.provider, made.operation);
+            assert_eq!(told, expected, "{}/{} {later_s} s later", made.provider, made.operation);
         }
     }
 }
@@ -136,7 +142,7 @@ async fn one_that_was_made_too_early_is_named_with_its_time_beside_ours() {
     assert_eq!(
         told,
         "`create_contract` may have happened: what is there fits but for its time: `c1` of 2023-11-14T22:00:00.000Z by the \
-         provider's clock, and by ours nothing of this step is from before 2023-11-14T22:08:20.123Z"
+         provider's clock, and by ours nothing of this step is from before 2023-11-14T22:13:15.123Z"
     );
     assert_eq!(
         hint.as_deref(),

@@ -76,7 +76,7 @@ async fn a_create_is_looked_up_by_template_name_and_time() {
     let others = [
         item("name", "NDA 2", "1234567", now),
         item("template", "NDA", "7654321", now),
-        item("old", "NDA", "1234567", "2023-11-13T22:08:20.122Z"),
+        item("old", "NDA", "1234567", "2023-11-13T22:13:15.122Z"),
     ];
     let page = |items: &[Value]| Say::ok(json!({"totalCount": items.len(), "contracts": items}));
     let name = "contract_signatures";
