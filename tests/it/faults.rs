@@ -154,3 +154,51 @@ async fn a_provider_that_never_takes_it_fails_the_run_in_its_words_and_the_key_i
     lab.until_over(2).await;
     assert_eq!(lab.sandbox.counters().contracts_created, 1);
 }
+
+const SAME_NAME: &str = r#"
+schema: engross/v1
+name: same_name
+defaults:
+  retry: { attempts: 2, initial: 50ms, factor: 2, max: 1s, jitter: none }
+steps:
+  create:
+    uses: juro/create_contract
+    with: { template_id: mutual-nda, name: "NDA - Acme", fields: { "Counterparty Legal Name": Acme } }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_runs_contract_of_the_same_name_is_not_taken_over_and_a_person_decides() {
+    let lab = Lab::new().await;
+    let file = lab.write("workflows/same_name.yaml", SAME_NAME);
+    let _serve = lab.serve();
+    assert!(lab.output(&["run", file.to_str().unwrap()]).status.success());
+    let first = lab.get(&format!("/runs/{}", lab.runs().await[0]["id"].as_str().unwrap())).await.unwrap();
+    let of_first = first["steps"][0]["outputs"]["contract_id"].as_str().unwrap();
+    // As if it had been made some minutes before: the clock of what is made from now on, and of `Date`, is ahead.
+    let settings = format!("http://{}/_sandbox/settings", lab.sandbox.addr());
+    let ahead = json!({ "clock_offset_s": 0, "date_offset_s": 600 });
+    assert!(lab.http.post(settings).json(&ahead).send().await.unwrap().status().is_success());
+    lab.fault(json!([{ "on": "create_contract", "times": 1, "do": { "status": { "code": 503 } } }])).await;
+    let second = lab.json(&["run", file.to_str().unwrap(), "--detach", "--format", "json"]);
+    let head = lab.until("is in doubt", |r| r["summary"] == "in_doubt").await;
+    assert_eq!(head["id"], second["run"]);
+    let run = head["id"].as_str().unwrap();
+    let shown = text(&lab.output(&["runs", "show", run]).stdout);
+    assert!(shown.contains("fits but for its time") && shown.contains(of_first), "{shown}");
+    assert_eq!(lab.sandbox.counters().contracts_created, 1);
+    let mut said = lab.output(&["in-doubt", "not-done", run, "create"]);
+    // Until the request cannot be on its way any more, nobody can say that nothing came of it.
+    for _ in 0..200 {
+        if said.status.success() {
+            break;
+        }
+        crate::lab::pause().await;
+        said = lab.output(&["in-doubt", "not-done", run, "create"]);
+    }
+    assert!(said.status.success(), "{}", text(&said.stderr));
+    lab.until_over(2).await;
+    let view = lab.get(&format!("/runs/{run}")).await.unwrap();
+    assert_eq!(view["status"], "succeeded", "{view:#}");
+    assert_ne!(view["steps"][0]["outputs"]["contract_id"], of_first);
+    assert_eq!(lab.sandbox.counters().contracts_created, 2);
+}
